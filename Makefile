@@ -1,0 +1,131 @@
+# tgtools: all check lint install uninstall clean.
+# Objects go to $(B); `make SAN=1` builds the same tree under AddressSanitizer and UBSan in $(B) = build/san.
+
+VERSION = 0.1.0
+PREFIX  = /usr/local
+DESTDIR =
+SAN     =
+B       = $(if $(SAN),build/san,build)
+
+BINDIR     = $(PREFIX)/bin
+SBINDIR    = $(PREFIX)/sbin
+LIBEXECDIR = $(PREFIX)/libexec/tgtools
+MANDIR     = $(PREFIX)/share/man
+
+PKGS = libcurl json-c libsodium lmdb libmicrohttpd libcyaml
+ifneq ($(MAKECMDGOALS),clean)
+ifneq ($(shell pkg-config --exists $(PKGS) && echo yes),yes)
+$(error packages are missing; run: sh scripts/setup ($(shell pkg-config --print-errors --exists $(PKGS) 2>&1)))
+endif
+PKG_CFLAGS    := $(shell pkg-config --cflags $(PKGS))
+PKG_LIBS      := $(shell pkg-config --libs $(PKGS))
+JSON_CFLAGS   := $(shell pkg-config --cflags json-c)
+JSON_LIBS     := $(shell pkg-config --libs json-c)
+CMOCKA_LIBS   := $(shell pkg-config --libs cmocka 2>/dev/null)
+endif
+
+CC       = gcc
+CFLAGS   = -O2 -g
+WARN     = -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wformat=2
+HARDEN   = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+SANFLAGS = $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+comma    = ,
+ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -DTGTOOLS_VERSION='"$(VERSION)"' $(CFLAGS) $(WARN) \
+              $(if $(SAN),-fPIE,$(HARDEN)) $(SANFLAGS) -MMD -MP
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
+
+# A program is cmd/NAME.c, or cmd/NAME/ with its main in main.c.
+SINGLE   := $(patsubst cmd/%.c,%,$(wildcard cmd/*.c))
+FOLDERS  := $(patsubst cmd/%/main.c,%,$(wildcard cmd/*/main.c))
+PROGRAMS := $(SINGLE) $(FOLDERS)
+LIBEXEC  := $(filter tg-exec,$(PROGRAMS))
+SBIN     := $(filter-out tg-exec,$(patsubst man/man8/%.8,%,$(wildcard man/man8/*.8)))
+SBIN     := $(filter $(PROGRAMS),$(SBIN))
+BIN      := $(filter-out $(SBIN) $(LIBEXEC),$(PROGRAMS))
+
+COMMON_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard common/*.c))
+FOLDER_LIBS := $(FOLDERS:%=$(B)/cmd/%.a)
+UNIT_TESTS  := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
+SIM_OBJS    := $(patsubst %.c,$(B)/%.o,$(wildcard tests/sim/*.c))
+BENCHES     := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
+SIM         := $(if $(SIM_OBJS),$(B)/bin/tg-sim)
+MANPAGES    := $(wildcard man/man*/*.[1-8])
+
+.PHONY: all tests check lint install uninstall clean
+.SECONDARY:
+
+all: $(PROGRAMS:%=$(B)/bin/%)
+
+tests: all $(UNIT_TESTS) $(SIM) $(BENCHES)
+
+check: tests
+	sh scripts/run-tests $(B)
+
+lint:
+	sh scripts/lint
+
+$(B)/common/%.o: common/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -Icommon -c -o $@ $<
+
+$(B)/cmd/%.o: cmd/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -Icommon -c -o $@ $<
+
+$(B)/tests/unit/%.o: tests/unit/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -Icommon -Icmd -c -o $@ $<
+
+$(B)/tests/bench/%.o: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -Icommon -Icmd -c -o $@ $<
+
+# The simulator shares no code with common/: it cannot even include from there.
+$(B)/tests/sim/%.o: tests/sim/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(JSON_CFLAGS) -c -o $@ $<
+
+$(B)/libtgtools.a: $(COMMON_OBJS)
+	@rm -f $@
+	ar rcs $@ $^
+
+define folder
+$(B)/cmd/$(1).a: $(patsubst %.c,$(B)/%.o,$(filter-out cmd/$(1)/main.c,$(wildcard cmd/$(1)/*.c)))
+	@rm -f $$@
+	ar rcs $$@ $$^
+$(B)/bin/$(1): $(B)/cmd/$(1)/main.o $(B)/cmd/$(1).a $(B)/libtgtools.a
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
+endef
+$(foreach f,$(FOLDERS),$(eval $(call folder,$(f))))
+
+$(SINGLE:%=$(B)/bin/%): $(B)/bin/%: $(B)/cmd/%.o $(B)/libtgtools.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(FOLDER_LIBS) $(B)/libtgtools.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(CMOCKA_LIBS)
+
+$(B)/tests/bench/%: $(B)/tests/bench/%.o $(FOLDER_LIBS) $(B)/libtgtools.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(B)/bin/tg-sim: $(SIM_OBJS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(JSON_LIBS)
+
+install: all
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR)
+	$(if $(BIN),install -m 755 $(BIN:%=$(B)/bin/%) $(DESTDIR)$(BINDIR))
+	$(if $(SBIN),install -m 755 $(SBIN:%=$(B)/bin/%) $(DESTDIR)$(SBINDIR))
+	$(if $(LIBEXEC),install -m 755 $(LIBEXEC:%=$(B)/bin/%) $(DESTDIR)$(LIBEXECDIR))
+	set -e; for page in $(MANPAGES); do \
+	    install -D -m 644 $$page $(DESTDIR)$(MANDIR)/$${page#man/}; done
+
+uninstall:
+	rm -f $(BIN:%=$(DESTDIR)$(BINDIR)/%) $(SBIN:%=$(DESTDIR)$(SBINDIR)/%) $(LIBEXEC:%=$(DESTDIR)$(LIBEXECDIR)/%)
+	rm -f $(MANPAGES:man/%=$(DESTDIR)$(MANDIR)/%)
+
+clean:
+	rm -rf build
+
+-include $(wildcard $(B)/*/*.d $(B)/*/*/*.d $(B)/*/*/*/*.d)
