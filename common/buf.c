@@ -1,0 +1,89 @@
+#include "buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xalloc.h"
+
+void buf_init(struct buf *buf, size_t max_bytes)
+{
+	*buf = BUF_INIT(max_bytes);
+}
+
+void buf_free(struct buf *buf)
+{
+	free(buf->data);
+	*buf = BUF_INIT(buf->max);
+}
+
+void buf_clear(struct buf *buf)
+{
+	buf->len = 0;
+	if (buf->data != NULL)
+		buf->data[0] = '\0';
+}
+
+static int reserve(struct buf *buf, size_t more)
+{
+	size_t need, capacity = buf->capacity ? buf->capacity : 128;
+
+	if (more > buf->max - buf->len)
+		return -1;
+	need = buf->len + more + 1;
+	if (need <= buf->capacity)
+		return 0;
+	while (capacity < need)
+		capacity *= 2;
+	buf->data = xreallocarray(buf->data, capacity, 1);
+	buf->capacity = capacity;
+	return 0;
+}
+
+int buf_add(struct buf *buf, const void *data, size_t len)
+{
+	if (reserve(buf, len) != 0)
+		return -1;
+	if (len > 0)
+		memcpy(buf->data + buf->len, data, len);
+	buf->len += len;
+	buf->data[buf->len] = '\0';
+	return 0;
+}
+
+int buf_add_text(struct buf *buf, const char *text)
+{
+	return buf_add(buf, text, strlen(text));
+}
+
+int buf_add_format(struct buf *buf, const char *format, ...)
+{
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	if (len < 0 || reserve(buf, (size_t)len) != 0)
+		return -1;
+	va_start(args, format);
+	vsnprintf(buf->data + buf->len, (size_t)len + 1, format, args);
+	va_end(args);
+	buf->len += (size_t)len;
+	return 0;
+}
+
+void buf_consume(struct buf *buf, size_t len)
+{
+	if (len == 0)
+		return;
+	buf->len -= len;
+	memmove(buf->data, buf->data + len, buf->len);
+	buf->data[buf->len] = '\0';
+}
+
+const char *buf_text(const struct buf *buf)
+{
+	return buf->data == NULL ? "" : buf->data;
+}

@@ -1,0 +1,47 @@
+#include "clock.h"
+
+#include <stdio.h>
+#include <time.h>
+
+static int64_t read_ms(clockid_t id)
+{
+	struct timespec now;
+
+	clock_gettime(id, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t clock_wall_ms(void)
+{
+	return read_ms(CLOCK_REALTIME);
+}
+
+int64_t clock_monotonic_ms(void)
+{
+	return read_ms(CLOCK_MONOTONIC);
+}
+
+static size_t format_seconds(int64_t wall_ms, char text[CLOCK_TEXT_BYTES])
+{
+	time_t seconds = (time_t)(wall_ms / 1000);
+	struct tm parts;
+
+	gmtime_r(&seconds, &parts);
+	return strftime(text, CLOCK_TEXT_BYTES - 6, "%Y-%m-%dT%H:%M:%S", &parts);
+}
+
+char *clock_format(int64_t wall_ms, char text[CLOCK_TEXT_BYTES])
+{
+	size_t used = format_seconds(wall_ms, text);
+
+	snprintf(text + used, CLOCK_TEXT_BYTES - used, "Z");
+	return text;
+}
+
+char *clock_format_ms(int64_t wall_ms, char text[CLOCK_TEXT_BYTES])
+{
+	size_t used = format_seconds(wall_ms, text);
+
+	snprintf(text + used, CLOCK_TEXT_BYTES - used, ".%03dZ", (int)(wall_ms % 1000));
+	return text;
+}

@@ -1,0 +1,79 @@
+#include "path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "xalloc.h"
+
+char *path_join(const char *directory, const char *name)
+{
+	size_t len = strlen(directory);
+
+	return xasprintf("%s%s%s", directory, len > 0 && directory[len - 1] == '/' ? "" : "/", name);
+}
+
+int path_make_directories(const char *path, mode_t mode, struct error *error)
+{
+	char *copy = xstrdup(path);
+	int result = 0;
+
+	for (char *slash = strchr(copy + 1, '/'); result == 0; slash = strchr(slash + 1, '/')) {
+		if (slash != NULL)
+			*slash = '\0';
+		if (mkdir(copy, mode) != 0 && errno != EEXIST)
+			result = error_errno(error, ERROR_CONFIG, "cannot create directory %s", copy);
+		if (slash == NULL)
+			break;
+		*slash = '/';
+	}
+	free(copy);
+	return result;
+}
+
+int path_sync_directory(const char *path, struct error *error)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int result = 0;
+
+	if (fd < 0)
+		return error_errno(error, ERROR_TEMPORARY, "cannot open directory %s", path);
+	if (fsync(fd) != 0)
+		result = error_errno(error, ERROR_TEMPORARY, "cannot sync directory %s", path);
+	close(fd);
+	return result;
+}
+
+static char *if_executable(char *path)
+{
+	if (access(path, X_OK) == 0)
+		return path;
+	free(path);
+	return NULL;
+}
+
+char *path_sibling(const char *program, struct error *error)
+{
+	static const char *const places[] = {
+	    "", "../bin/", "../sbin/", "../libexec/tgtools/", "../../bin/", "../../sbin/"};
+	char self[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+	char *slash, *found = NULL;
+
+	if (len > 0) {
+		self[len] = '\0';
+		slash = strrchr(self, '/');
+		if (slash != NULL)
+			*slash = '\0';
+		for (size_t i = 0; found == NULL && i < sizeof places / sizeof places[0]; i++)
+			found = if_executable(xasprintf("%s/%s%s", self, places[i], program));
+	}
+	if (found == NULL)
+		error_set(error, ERROR_CONFIG, "cannot find %s beside the running program; reinstall tgtools",
+		    program);
+	return found;
+}
