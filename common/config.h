@@ -1,0 +1,161 @@
+/*
+ * The configuration file tgtools.yaml, described in tgtools.conf(5): every key, its default and its
+ * check. libcyaml is used in config.c alone.
+ */
+#ifndef TGTOOLS_CONFIG_H
+#define TGTOOLS_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+
+#define CONFIG_DEFAULT_PATH "/etc/tgtools/tgtools.yaml"
+
+struct config_list {
+	char **items;
+	size_t count;
+};
+
+/* An HTTP service behind a route; url NULL: the route goes elsewhere. */
+struct config_http {
+	char *url;
+	int64_t timeout_ms;
+	int64_t retries;
+};
+
+struct config_target {
+	char *name;
+	int64_t chat;
+	int64_t thread; /* 0: none */
+	struct config_list senders;
+};
+
+struct config_device {
+	char *name;
+	char *path;
+	double alert_threshold_percent;
+};
+
+/* A command (starts with a letter, without the slash) or a callback (its ACTION). */
+struct config_route {
+	char *name;
+	char *description;
+	char *access; /* "anyone", "linked", "operator" or "%group" */
+	struct config_http http;
+	struct config_list exec; /* argv; empty: not an exec route */
+	char *script;
+	char *session;
+	int64_t timeout_ms; /* 0: the default of its kind */
+	size_t line;	    /* where it stands in the file */
+};
+
+struct config_session {
+	char *name;
+	struct config_list command;
+	char *access;
+	char *run_as; /* "user", or an account */
+	int64_t idle_ms;
+};
+
+struct config_server_script {
+	char *name;
+	char *path;
+	char *run_as;
+	bool long_running;
+	char *access;
+};
+
+struct config_text {
+	char *name;
+	char *text;
+};
+
+enum config_policy { POLICY_AT_LEAST_ONCE, POLICY_AT_MOST_ONCE };
+
+struct config {
+	char *file; /* where it was read */
+	struct {
+		char *token_file, *api_url, *proxy;
+	} telegram;
+	struct {
+		char *path;
+		int64_t map_size_bytes;
+	} store;
+	struct {
+		char *path, *group; /* group "": leave it */
+		int mode;	    /* permission bits */
+	} socket;
+	struct {
+		struct config_list front_ends, operators, groups;
+	} access;
+	struct {
+		double overall_per_second, chat_per_second;
+		int64_t chat_burst, group_per_minute, parallel, keep_ms, user_quota;
+		enum config_policy policy;
+	} delivery;
+	struct {
+		int64_t chat_per_minute;
+		double chat_per_second;
+		int64_t chat_burst;
+	} limits;
+	struct {
+		int64_t lifetime_ms, tries;
+	} codes;
+	struct {
+		char *directory; /* below the home */
+		int64_t timeout_ms, jobs, output_bytes;
+	} scripts;
+	struct config_target *targets;
+	size_t targets_count;
+	struct config_device *devices;
+	size_t devices_count;
+	struct {
+		double alert_threshold; /* 1-minute load per core; 0: off */
+	} load;
+	struct config_route *commands;
+	size_t commands_count;
+	struct config_route *callbacks;
+	size_t callbacks_count;
+	struct {
+		char *session;
+		struct config_http http;
+	} text;
+	struct config_session *sessions;
+	size_t sessions_count;
+	struct {
+		char *listen, *path, *secret_file;
+	} webhook;
+	struct {
+		char *http;
+	} keys;
+	struct {
+		int64_t interval_ms, remind_ms;
+	} monitor;
+	struct config_server_script *server_scripts;
+	size_t server_scripts_count;
+	struct config_list watch;
+	struct config_text *texts;
+	size_t texts_count;
+	struct {
+		bool json;
+		int level; /* enum log_level */
+	} log;
+};
+
+/*
+ * Loads path; NULL: $TGTOOLS_CONFIG, else CONFIG_DEFAULT_PATH. All keys are parsed and checked, whichever
+ * program asks; those that are left out have their defaults. ERROR_CONFIG with "FILE:LINE: what is wrong".
+ * On failure *config is left alone. Release with config_free.
+ */
+int config_load(const char *path, struct config **config, struct error *error);
+void config_free(struct config *config);
+
+/* The override of a text people read (texts:), or fallback. */
+const char *config_text(const struct config *config, const char *name, const char *fallback);
+
+/* The target of that name, or NULL. */
+const struct config_target *config_target(const struct config *config, const char *name);
+
+#endif

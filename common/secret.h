@@ -1,0 +1,24 @@
+/*
+ * The bot's token: found, checked, kept in locked memory that is wiped when freed. Never printed, never
+ * in argv, the environment of a child, a log or a core dump.
+ */
+#ifndef TGTOOLS_SECRET_H
+#define TGTOOLS_SECRET_H
+
+#include <stddef.h>
+
+#include "error.h"
+
+/*
+ * Reads the token from $CREDENTIALS_DIRECTORY/token, else $TELEGRAM_BOT_TOKEN (which is removed from the
+ * environment), else token_file, which must be a regular file that neither group nor others can read or
+ * write. White space at the end is dropped. ERROR_CONFIG where there is none, it is readable by others, or
+ * it is not of the form DIGITS:TEXT. Registers it with log_secret. Release with secret_free.
+ */
+int secret_load_token(const char *token_file, char **token, struct error *error);
+void secret_free(char *secret);
+
+/* Makes this process leave no core and refuse debuggers of other users (PR_SET_DUMPABLE, RLIMIT_CORE). */
+int secret_protect_process(struct error *error);
+
+#endif
