@@ -66,19 +66,19 @@ lint:
 
 $(B)/common/%.o: common/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -Icommon -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) -Icommon $(PKG_CFLAGS) -c -o $@ $<
 
 $(B)/cmd/%.o: cmd/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -Icommon -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) -Icommon $(PKG_CFLAGS) -c -o $@ $<
 
 $(B)/tests/unit/%.o: tests/unit/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -Icommon -Icmd -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) -Icommon -Icmd $(PKG_CFLAGS) -c -o $@ $<
 
 $(B)/tests/bench/%.o: tests/bench/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -Icommon -Icmd -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) -Icommon -Icmd $(PKG_CFLAGS) -c -o $@ $<
 
 # The simulator shares no code with common/: it cannot even include from there.
 $(B)/tests/sim/%.o: tests/sim/%.c

@@ -72,6 +72,10 @@ int store_inbox_answer_get(struct store_txn *txn, int64_t update_id, struct buf 
 /* Takes an update out of the inbox: 1, or 0 where it was taken before. */
 int store_inbox_remove(struct store_txn *txn, int64_t update_id, struct error *error);
 
+/* The bot's own username, as getMe gave it last; it decides what /start@name means. 0 where unknown. */
+int store_bot_name_set(struct store_txn *txn, const char *name, struct error *error);
+int store_bot_name_get(struct store_txn *txn, char name[STORE_USER_BYTES], struct error *error);
+
 /* ---- links: which chat belongs to which account ---- */
 
 struct store_link {
@@ -194,7 +198,8 @@ int store_outbox_chats(struct store_txn *txn, store_chat_fn *fn, void *context, 
 enum store_state { STORE_QUEUED, STORE_STARTED, STORE_DEAD, STORE_UNCERTAIN };
 typedef bool store_message_fn(void *context, enum store_state state, const struct store_message *message);
 
-/* What a user has in the outbox, dead letters included, by id; user NULL: everybody's. Ends after limit. */
+/* What a user has in the outbox, dead letters included, by id; user NULL: everybody, by user. Ends after
+ * limit. */
 int store_outbox_each(struct store_txn *txn, const char *user, int64_t limit, store_message_fn *fn,
     void *context, struct error *error);
 

@@ -1,0 +1,95 @@
+/* What the store's own files share; nobody else includes it. */
+#ifndef TGTOOLS_STORE_INTERNAL_H
+#define TGTOOLS_STORE_INTERNAL_H
+
+#include "store.h"
+
+#include <lmdb.h>
+
+/*
+ * The tables. Keys are composite and big-endian, so that a cursor walks in the order that is wanted:
+ * integers take 8 bytes with the sign bit flipped, a user name is followed by '\0'.
+ */
+enum store_table {
+	TABLE_META,	  /* name -> value: schema, secret, position, next id, bot name */
+	TABLE_INBOX,	  /* update id -> Update object */
+	TABLE_ANSWERS,	  /* update id -> the calls it caused, see store_inbox_answer_set */
+	TABLE_LINKS,	  /* chat -> link */
+	TABLE_USER_LINKS, /* user, chat -> nothing */
+	TABLE_CODES,	  /* keyed hash -> chat, name, expiry */
+	TABLE_CHAT_CODES, /* chat -> keyed hash */
+	TABLE_TRIES,	  /* user -> wrong codes in a row, wait until */
+	TABLE_COOLDOWNS,  /* user, script -> until */
+	TABLE_KEYS,	  /* user, idempotency key -> time, answer */
+	TABLE_KEY_AGES,	  /* time, user, idempotency key -> nothing */
+	TABLE_OUTBOX,	  /* id -> message, queued ones; never changes */
+	TABLE_QUEUE,	  /* chat, class, id -> attempts, started, not before, last error */
+	TABLE_OWNERS,	  /* user, id -> chat, class, state */
+	TABLE_COUNTS,	  /* user -> how many are queued */
+	TABLE_DEAD,	  /* id -> message */
+	TABLE_HISTORY,	  /* id -> what was delivered */
+	TABLE_SPOOL,	  /* file name -> id of its message */
+	TABLE_COUNT
+};
+
+enum { SECRET_BYTES = 32, INT_BYTES = 8, KEY_MAX_BYTES = 256 };
+
+struct store {
+	MDB_env *env;
+	char *directory;
+	char *spool;
+	MDB_dbi tables[TABLE_COUNT];
+	unsigned char secret[SECRET_BYTES]; /* hashes codes */
+	int64_t map_size_bytes;
+	int64_t measured_ms; /* when free_pages were counted, monotonic */
+	int64_t free_pages;
+};
+
+struct store_txn {
+	struct store *store;
+	MDB_txn *txn;
+};
+
+/* A key under construction; what does not fit makes it invalid, and every operation refuses it. */
+struct store_key {
+	unsigned char bytes[KEY_MAX_BYTES];
+	size_t len;
+};
+
+/* Turns an LMDB or errno code into an error; returns -1. */
+int store_fail(struct error *error, int code, const char *doing);
+/* A record that we cannot have written; returns -1. */
+int store_damaged(struct error *error, const char *what);
+
+void key_init(struct store_key *key);
+void key_add_int64(struct store_key *key, int64_t number);
+void key_add_byte(struct store_key *key, unsigned char byte);
+void key_add_text(struct store_key *key, const char *text); /* with its '\0' */
+void key_add_bytes(struct store_key *key, const void *bytes, size_t len);
+
+/* The two keys that most tables start with. */
+void chat_key(struct store_key *key, int64_t chat);
+void user_key(struct store_key *key, const char *user);
+
+void int64_write(unsigned char bytes[INT_BYTES], int64_t number);
+int64_t int64_read(const unsigned char bytes[INT_BYTES]);
+
+/* Borrowed until the next write or the end of the transaction. 1, 0, -1. */
+int table_get(struct store_txn *txn, enum store_table table, const struct store_key *key, MDB_val *value,
+    struct error *error);
+int table_put(struct store_txn *txn, enum store_table table, const struct store_key *key, const void *data,
+    size_t len, struct error *error);
+/* 1 removed, 0 was not there, -1. */
+int table_remove(
+    struct store_txn *txn, enum store_table table, const struct store_key *key, struct error *error);
+
+/* The entry at or after key; key is overwritten with its key. 1, 0, -1. */
+int table_seek(struct store_txn *txn, enum store_table table, struct store_key *key, MDB_val *value,
+    struct error *error);
+/* Makes key the smallest one that is greater than it. */
+void key_increment(struct store_key *key);
+bool key_has_prefix(const struct store_key *key, const struct store_key *prefix);
+
+int table_entries(struct store_txn *txn, enum store_table table, int64_t *entries, struct error *error);
+
+#endif
