@@ -67,13 +67,17 @@ struct http_transfer;
 /* answer is borrowed for the call. */
 typedef void http_done_fn(void *context, const struct http_answer *answer);
 
-/* loop must outlive the client. Freeing the client cancels its transfers without calling back. */
+/*
+ * loop must outlive the client, and has one client. Freeing it cancels its transfers without calling back;
+ * not from inside a done callback.
+ */
 int http_client_new(struct loop *loop, struct http_client **client, struct error *error);
 void http_client_free(struct http_client *client);
 
 /*
- * Starts a request; done is called once from loop_turn, never from here. The handle is valid until then
- * and only good for http_cancel, which does not call back.
+ * Starts a request; what is wrong with it (HTTP_INVALID) is told like any other failure. A request that may
+ * have reached the server is never sent again by itself, but for GET. done is called once from loop_turn,
+ * never from here. The handle is valid until then and only good for http_cancel, which does not call back.
  */
 int http_start(struct http_client *client, const struct http_request *request, http_done_fn *done,
     void *context, struct http_transfer **transfer, struct error *error);

@@ -1,0 +1,627 @@
+/*
+ * What http tells of a failed request decides whether a message is sent again, so each way to fail is tried
+ * against a small server, and above all the one where libcurl would send a POST twice by itself.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "http.h"
+
+enum { REQUEST_BYTES = 65536, URL_BYTES = 64 };
+
+static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/* What the server does with a request. */
+enum act { ANSWER, CLOSE, RESET, ANSWER_THEN_CLOSE, STALL };
+
+struct server {
+	int listener;
+	int port;
+	pthread_t thread;
+	const char *answer;
+	enum act acts[8]; /* by the number of the request */
+	/* Seen so far; read by the test after a request ended, which orders the accesses. */
+	int connections, requests;
+	char last[REQUEST_BYTES];
+};
+
+static ssize_t body_missing(const char *request, size_t len)
+{
+	const char *end = strstr(request, "\r\n\r\n");
+	const char *length = strcasestr(request, "content-length:");
+	size_t body = length != NULL ? strtoul(length + 15, NULL, 10) : 0;
+
+	return end == NULL ? 1 : (ssize_t)body - (ssize_t)(len - (size_t)(end + 4 - request));
+}
+
+static bool read_request(struct server *server, int fd)
+{
+	char input[REQUEST_BYTES] = "";
+	size_t len = 0;
+
+	while (body_missing(input, len) > 0) {
+		ssize_t got = read(fd, input + len, sizeof input - 1 - len);
+
+		if (got <= 0)
+			return false;
+		len += (size_t)got;
+		input[len] = '\0';
+	}
+	memcpy(server->last, input, len + 1);
+	return true;
+}
+
+static void put(int fd, const char *text)
+{
+	(void)send(fd, text, strlen(text), MSG_NOSIGNAL);
+}
+
+static void serve_connection(struct server *server, int fd)
+{
+	struct linger reset = {.l_onoff = 1};
+	char one;
+
+	while (read_request(server, fd)) {
+		enum act act = server->acts[server->requests++];
+
+		if (act == ANSWER || act == ANSWER_THEN_CLOSE)
+			put(fd, server->answer);
+		if (act == STALL && read(fd, &one, 1) >= 0)
+			break;
+		if (act == RESET)
+			setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+		if (act != ANSWER)
+			break;
+	}
+	close(fd);
+}
+
+static void *serve(void *context)
+{
+	struct server *server = context;
+	int fd;
+
+	while ((fd = accept(server->listener, NULL, NULL)) >= 0) {
+		struct timeval patience = {.tv_sec = 10};
+
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+		server->connections++;
+		serve_connection(server, fd);
+	}
+	return NULL;
+}
+
+static void start_server(struct server *server)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof address;
+
+	server->listener = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(server->listener, (struct sockaddr *)&address, len), 0);
+	assert_int_equal(listen(server->listener, 16), 0);
+	assert_int_equal(getsockname(server->listener, (struct sockaddr *)&address, &len), 0);
+	server->port = ntohs(address.sin_port);
+	if (server->answer == NULL)
+		server->answer = ok;
+	assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);
+}
+
+static void stop_server(struct server *server)
+{
+	shutdown(server->listener, SHUT_RDWR);
+	pthread_join(server->thread, NULL);
+	close(server->listener);
+}
+
+struct fixture {
+	struct loop *loop;
+	struct http_client *client;
+	struct http_answer answer;
+	int done;
+};
+
+static void start_client(struct fixture *f)
+{
+	struct error error;
+
+	*f = (struct fixture){0};
+	assert_int_equal(loop_new(&f->loop, &error), 0);
+	assert_int_equal(http_client_new(f->loop, &f->client, &error), 0);
+}
+
+static void stop_client(struct fixture *f)
+{
+	http_client_free(f->client);
+	loop_free(f->loop);
+	buf_free(&f->answer.body);
+}
+
+static void keep(void *context, const struct http_answer *answer)
+{
+	struct fixture *f = context;
+
+	buf_free(&f->answer.body);
+	f->answer = *answer;
+	buf_init(&f->answer.body, 1 << 20);
+	buf_add(&f->answer.body, answer->body.data, answer->body.len);
+	f->done++;
+}
+
+static struct http_request request_to(const char *method, const char *url)
+{
+	return (struct http_request){.method = method,
+	    .url = url,
+	    .timeout_ms = 5000,
+	    .connect_timeout_ms = 5000,
+	    .max_answer_bytes = 4096};
+}
+
+/* Makes a request and waits for its answer in f->answer. */
+static void run(struct fixture *f, const struct http_request *request)
+{
+	struct http_transfer *transfer;
+	struct error error;
+	int done = f->done;
+
+	assert_int_equal(http_start(f->client, request, keep, f, &transfer, &error), 0);
+	assert_int_equal(f->done, done);
+	while (f->done == done)
+		assert_int_equal(loop_turn(f->loop, 1000, &error), 0);
+}
+
+static void request_server(struct fixture *f, const struct server *server, const char *method)
+{
+	char url[URL_BYTES];
+	struct http_request request = request_to(method, url);
+
+	snprintf(url, sizeof url, "http://127.0.0.1:%d/bot123:SECRET/x", server->port);
+	if (strcmp(method, "POST") == 0) {
+		request.body = "text=hello";
+		request.body_len = 10;
+	}
+	run(f, &request);
+	assert_null(strstr(f->answer.reason, "SECRET"));
+	assert_null(strstr(f->answer.reason, "127.0.0.1"));
+}
+
+static void request_url(struct fixture *f, const char *url)
+{
+	struct http_request request = request_to("GET", url);
+
+	run(f, &request);
+	assert_null(strstr(f->answer.reason, "invalid"));
+}
+
+static void answered(void **state)
+{
+	struct server server = {
+	    .answer = "HTTP/1.1 429 Too Many\r\nRetry-After: 7\r\nContent-Length: 5\r\n\r\nlater"};
+	struct fixture f;
+
+	(void)state;
+	start_server(&server);
+	start_client(&f);
+	request_server(&f, &server, "POST");
+	assert_int_equal(f.answer.failure, HTTP_ANSWERED);
+	assert_int_equal(f.answer.status, 429);
+	assert_int_equal(f.answer.retry_after_s, 7);
+	assert_string_equal(buf_text(&f.answer.body), "later");
+	assert_string_equal(f.answer.reason, "");
+	assert_true(f.answer.request_sent);
+	assert_non_null(strstr(server.last, "POST /bot123:SECRET/x HTTP/1.1\r\n"));
+	assert_non_null(strstr(server.last, "\r\n\r\ntext=hello"));
+	assert_null(strcasestr(server.last, "expect:"));
+	assert_null(strcasestr(server.last, "content-type:"));
+	request_server(&f, &server, "DELETE");
+	assert_non_null(strstr(server.last, "DELETE /bot123:SECRET/x HTTP/1.1\r\n"));
+	stop_client(&f);
+	stop_server(&server);
+}
+
+static void connections_are_reused(void **state)
+{
+	struct server server = {.answer = ok};
+	struct fixture f;
+
+	(void)state;
+	start_server(&server);
+	start_client(&f);
+	for (int i = 0; i < 5; i++)
+		request_server(&f, &server, i % 2 ? "GET" : "POST");
+	assert_int_equal(f.answer.retry_after_s, -1);
+	assert_int_equal(server.requests, 5);
+	assert_int_equal(server.connections, 1);
+	stop_client(&f);
+	stop_server(&server);
+}
+
+/* The server takes the whole of a second request on a kept connection and ends it. */
+static void check_sent_once(enum act act)
+{
+	struct server server = {.acts = {ANSWER, act, ANSWER}};
+	struct fixture f;
+
+	start_server(&server);
+	start_client(&f);
+	request_server(&f, &server, "POST");
+	assert_int_equal(f.answer.status, 200);
+	request_server(&f, &server, "POST");
+	assert_int_equal(f.answer.failure, HTTP_BROKEN);
+	assert_true(f.answer.request_sent);
+	assert_int_equal(server.requests, 2);
+	request_server(&f, &server, "POST");
+	assert_int_equal(f.answer.status, 200);
+	assert_int_equal(server.requests, 3);
+	stop_client(&f);
+	stop_server(&server);
+}
+
+static void a_post_is_sent_once_when_a_kept_connection_is_closed(void **state)
+{
+	(void)state;
+	check_sent_once(CLOSE);
+}
+
+static void a_post_is_sent_once_when_a_kept_connection_is_reset(void **state)
+{
+	(void)state;
+	check_sent_once(RESET);
+}
+
+static void run_parts(struct fixture *f, const struct server *server, const char *path)
+{
+	char url[URL_BYTES];
+	struct http_part parts[] = {{.name = "chat_id", .data = "42", .len = 2},
+	    {.name = "photo", .path = path, .file_name = "a.png"}};
+	struct http_request request = request_to("POST", url);
+
+	request.parts = parts;
+	request.parts_count = 2;
+	snprintf(url, sizeof url, "http://127.0.0.1:%d/", server->port);
+	run(f, &request);
+}
+
+static void a_file_is_sent_once_when_a_kept_connection_is_closed(void **state)
+{
+	struct server server = {.acts = {ANSWER, CLOSE, ANSWER}};
+	char path[] = "/tmp/test_http.XXXXXX";
+	int fd = mkstemp(path);
+	struct fixture f;
+
+	(void)state;
+	assert_int_equal(write(fd, "picture", 7), 7);
+	start_server(&server);
+	start_client(&f);
+	run_parts(&f, &server, path);
+	assert_int_equal(f.answer.status, 200);
+	assert_non_null(strstr(server.last, "name=\"chat_id\"\r\n\r\n42\r\n"));
+	assert_non_null(strstr(server.last, "name=\"photo\"; filename=\"a.png\""));
+	assert_non_null(strstr(server.last, "\r\n\r\npicture\r\n"));
+	run_parts(&f, &server, path);
+	assert_int_equal(f.answer.failure, HTTP_BROKEN);
+	assert_true(f.answer.request_sent);
+	assert_int_equal(server.requests, 2);
+	unlink(path);
+	run_parts(&f, &server, path);
+	assert_int_equal(f.answer.failure, HTTP_INVALID);
+	assert_false(f.answer.request_sent);
+	assert_int_equal(server.requests, 2);
+	assert_null(strstr(f.answer.reason, path));
+	close(fd);
+	stop_client(&f);
+	stop_server(&server);
+}
+
+static void a_get_is_tried_again(void **state)
+{
+	struct server server = {.acts = {ANSWER, CLOSE, ANSWER}};
+	struct fixture f;
+
+	(void)state;
+	start_server(&server);
+	start_client(&f);
+	request_server(&f, &server, "POST");
+	request_server(&f, &server, "GET");
+	assert_int_equal(f.answer.status, 200);
+	assert_int_equal(server.requests, 3);
+	stop_client(&f);
+	stop_server(&server);
+}
+
+static void a_connection_closed_while_idle_costs_nothing(void **state)
+{
+	struct server server = {.acts = {ANSWER_THEN_CLOSE, ANSWER}};
+	struct fixture f;
+
+	(void)state;
+	start_server(&server);
+	start_client(&f);
+	request_server(&f, &server, "POST");
+	while (server.connections < 1)
+		usleep(1000);
+	usleep(50000);
+	request_server(&f, &server, "POST");
+	assert_int_equal(f.answer.status, 200);
+	assert_int_equal(server.requests, 2);
+	stop_client(&f);
+	stop_server(&server);
+}
+
+static void no_answer_on_a_new_connection(void **state)
+{
+	struct server server = {.acts = {CLOSE, RESET}};
+	struct fixture f;
+
+	(void)state;
+	start_server(&server);
+	start_client(&f);
+	for (int i = 0; i < 2; i++) {
+		request_server(&f, &server, "POST");
+		assert_int_equal(f.answer.failure, HTTP_BROKEN);
+		assert_true(f.answer.request_sent);
+		assert_int_equal(f.answer.status, 0);
+		assert_string_not_equal(f.answer.reason, "");
+	}
+	stop_client(&f);
+	stop_server(&server);
+}
+
+static void bad_answers(void **state)
+{
+	static const struct {
+		const char *answer;
+		enum http_failure failure;
+	} table[] = {
+	    {"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", HTTP_BROKEN},
+	    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nhalf", HTTP_BROKEN},
+	    {"HTTP/1.1 200 O", HTTP_BROKEN},
+	    {"SSH-2.0-OpenSSH\r\n", HTTP_BROKEN},
+	    {"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n", HTTP_ANSWERED},
+	    {"HTTP/1.1 200 OK\r\n\r\nto the end of the connection", HTTP_ANSWERED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		struct server server = {.answer = table[i].answer, .acts = {ANSWER_THEN_CLOSE}};
+		struct fixture f;
+
+		start_server(&server);
+		start_client(&f);
+		request_server(&f, &server, "POST");
+		assert_int_equal(f.answer.failure, table[i].failure);
+		assert_true(f.answer.request_sent);
+		assert_int_equal(server.requests, 1);
+		stop_client(&f);
+		stop_server(&server);
+	}
+}
+
+static void too_much(void **state)
+{
+	static char body[5200], headers[100000];
+	const char *answers[] = {body, headers};
+
+	(void)state;
+	snprintf(body, sizeof body, "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n%05000d", 0);
+	strcpy(headers, "HTTP/1.1 200 OK\r\n");
+	for (size_t len = strlen(headers); len < 90000; len += strlen(headers + len))
+		snprintf(headers + len, sizeof headers - len, "X-%zu: %080d\r\n", len, 0);
+	for (int i = 0; i < 2; i++) {
+		struct server server = {.answer = answers[i], .acts = {ANSWER_THEN_CLOSE}};
+		struct fixture f;
+
+		start_server(&server);
+		start_client(&f);
+		request_server(&f, &server, "POST");
+		assert_int_equal(f.answer.failure, HTTP_TOO_LARGE);
+		assert_true(f.answer.request_sent);
+		stop_client(&f);
+		stop_server(&server);
+	}
+}
+
+static void in_time_or_not(void **state)
+{
+	struct server server = {.acts = {STALL}};
+	char url[URL_BYTES];
+	struct http_request request = request_to("POST", url);
+	int64_t start = clock_monotonic_ms();
+	struct fixture f;
+
+	(void)state;
+	start_server(&server);
+	start_client(&f);
+	snprintf(url, sizeof url, "http://127.0.0.1:%d/", server.port);
+	request.timeout_ms = 100;
+	run(&f, &request);
+	assert_int_equal(f.answer.failure, HTTP_TIMED_OUT);
+	assert_true(f.answer.request_sent);
+	assert_true(clock_monotonic_ms() - start < 4000);
+	stop_client(&f);
+	stop_server(&server);
+}
+
+static void nothing_sent(void **state)
+{
+	struct server server = {.answer = ok};
+	char url[URL_BYTES];
+	struct http_request request = request_to("POST", url);
+	struct fixture f;
+
+	(void)state;
+	start_client(&f);
+	start_server(&server);
+	/* The server does not speak TLS and waits for the end of a request. */
+	snprintf(url, sizeof url, "https://127.0.0.1:%d/", server.port);
+	request.timeout_ms = 200;
+	run(&f, &request);
+	assert_int_equal(f.answer.failure, HTTP_NOT_CONNECTED);
+	assert_false(f.answer.request_sent);
+	stop_server(&server);
+
+	snprintf(url, sizeof url, "http://127.0.0.1:%d/", server.port);
+	request_url(&f, url);
+	assert_int_equal(f.answer.failure, HTTP_NOT_CONNECTED);
+	assert_false(f.answer.request_sent);
+	request_url(&f, "http://host.invalid/");
+	assert_int_equal(f.answer.failure, HTTP_NOT_RESOLVED);
+	assert_false(f.answer.request_sent);
+	request_url(&f, "ftp://127.0.0.1/");
+	assert_int_equal(f.answer.failure, HTTP_INVALID);
+	request_url(&f, "file:///etc/passwd");
+	assert_int_equal(f.answer.failure, HTTP_INVALID);
+	request_url(&f, "http://");
+	assert_int_equal(f.answer.failure, HTTP_INVALID);
+	assert_false(f.answer.request_sent);
+	stop_client(&f);
+}
+
+static void through_a_proxy(void **state)
+{
+	struct server server = {.answer = ok, .acts = {ANSWER, CLOSE}};
+	char proxy[URL_BYTES];
+	struct http_request request = request_to("POST", "http://host.invalid/x");
+	struct fixture f;
+
+	(void)state;
+	start_server(&server);
+	start_client(&f);
+	snprintf(proxy, sizeof proxy, "http://127.0.0.1:%d", server.port);
+	request.proxy = proxy;
+	run(&f, &request);
+	assert_int_equal(f.answer.status, 200);
+	assert_non_null(strstr(server.last, "POST http://host.invalid/x HTTP/1.1\r\n"));
+	stop_client(&f);
+	stop_server(&server);
+}
+
+/* The CONNECT that opens a tunnel is not our request: nothing was sent where TLS fails behind it. */
+static void a_tunnel_is_not_the_request(void **state)
+{
+	struct server server = {
+	    .answer = "HTTP/1.1 200 Connection established\r\n\r\n", .acts = {ANSWER_THEN_CLOSE}};
+	char proxy[URL_BYTES];
+	struct http_request request = request_to("POST", "https://host.invalid/x");
+	struct fixture f;
+
+	(void)state;
+	start_server(&server);
+	start_client(&f);
+	snprintf(proxy, sizeof proxy, "http://127.0.0.1:%d", server.port);
+	request.proxy = proxy;
+	run(&f, &request);
+	assert_int_equal(f.answer.failure, HTTP_TLS_FAILED);
+	assert_false(f.answer.request_sent);
+	assert_non_null(strstr(server.last, "CONNECT host.invalid:443 HTTP/1.1\r\n"));
+	stop_client(&f);
+	stop_server(&server);
+}
+
+static void the_environment_names_no_proxy(void **state)
+{
+	struct server server = {.answer = ok};
+	struct fixture f;
+
+	(void)state;
+	setenv("http_proxy", "http://127.0.0.1:9", 1);
+	start_server(&server);
+	start_client(&f);
+	request_server(&f, &server, "POST");
+	assert_int_equal(f.answer.status, 200);
+	stop_client(&f);
+	stop_server(&server);
+	unsetenv("http_proxy");
+}
+
+static void cancelled_is_not_told(void **state)
+{
+	struct server server = {.acts = {STALL, STALL, STALL}};
+	char url[URL_BYTES];
+	struct http_request request = request_to("POST", url);
+	struct http_transfer *first, *second;
+	struct fixture f;
+	struct error error;
+
+	(void)state;
+	start_server(&server);
+	start_client(&f);
+	snprintf(url, sizeof url, "http://127.0.0.1:%d/", server.port);
+	assert_int_equal(http_start(f.client, &request, keep, &f, &first, &error), 0);
+	assert_int_equal(http_start(f.client, &request, keep, &f, &second, &error), 0);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(loop_turn(f.loop, 20, &error), 0);
+	http_cancel(first);
+	assert_int_equal(loop_turn(f.loop, 0, &error), 0);
+	assert_int_equal(f.done, 0);
+	stop_client(&f); /* with the second under way */
+	assert_int_equal(f.done, 0);
+	stop_server(&server);
+}
+
+static void over_a_unix_socket(void **state)
+{
+	char directory[] = "/tmp/test_http.XXXXXX";
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct server server = {.answer = ok};
+	struct http_request request = request_to("GET", "http://localhost/health");
+	struct http_answer answer;
+	struct error error;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(address.sun_path, sizeof address.sun_path, "%s/s", directory);
+	server.listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(server.listener, (struct sockaddr *)&address, sizeof address), 0);
+	assert_int_equal(listen(server.listener, 4), 0);
+	assert_int_equal(pthread_create(&server.thread, NULL, serve, &server), 0);
+	request.unix_socket = address.sun_path;
+	assert_int_equal(http_perform(&request, &answer, &error), 0);
+	assert_int_equal(answer.status, 200);
+	assert_string_equal(buf_text(&answer.body), "ok");
+	assert_non_null(strstr(server.last, "GET /health HTTP/1.1\r\n"));
+	buf_free(&answer.body);
+	stop_server(&server);
+	unlink(address.sun_path);
+	rmdir(directory);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(answered),
+	    cmocka_unit_test(connections_are_reused),
+	    cmocka_unit_test(a_post_is_sent_once_when_a_kept_connection_is_closed),
+	    cmocka_unit_test(a_post_is_sent_once_when_a_kept_connection_is_reset),
+	    cmocka_unit_test(a_file_is_sent_once_when_a_kept_connection_is_closed),
+	    cmocka_unit_test(a_get_is_tried_again),
+	    cmocka_unit_test(a_connection_closed_while_idle_costs_nothing),
+	    cmocka_unit_test(no_answer_on_a_new_connection),
+	    cmocka_unit_test(bad_answers),
+	    cmocka_unit_test(too_much),
+	    cmocka_unit_test(in_time_or_not),
+	    cmocka_unit_test(nothing_sent),
+	    cmocka_unit_test(through_a_proxy),
+	    cmocka_unit_test(a_tunnel_is_not_the_request),
+	    cmocka_unit_test(the_environment_names_no_proxy),
+	    cmocka_unit_test(cancelled_is_not_told),
+	    cmocka_unit_test(over_a_unix_socket),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
