@@ -11,6 +11,7 @@ BINDIR     = $(PREFIX)/bin
 SBINDIR    = $(PREFIX)/sbin
 LIBEXECDIR = $(PREFIX)/libexec/tgtools
 MANDIR     = $(PREFIX)/share/man
+DOCDIR     = $(PREFIX)/share/doc/tgtools
 
 PKGS = libcurl json-c libsodium lmdb libmicrohttpd libcyaml
 ifneq ($(MAKECMDGOALS),clean)
@@ -50,6 +51,13 @@ SIM_OBJS    := $(patsubst %.c,$(B)/%.o,$(wildcard tests/sim/*.c))
 BENCHES     := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 SIM         := $(if $(SIM_OBJS),$(B)/bin/tg-sim)
 MANPAGES    := $(wildcard man/man*/*.[1-8])
+DOCS        := README.md LICENSE $(wildcard etc/*.yaml)
+EXAMPLES    := $(wildcard etc/examples/*)
+
+# Where the files of etc/systemd and so on go, below $(PREFIX)/lib; they name the programs in /usr/local.
+SYSTEM_DIRS := systemd:systemd/system sysusers.d:sysusers.d tmpfiles.d:tmpfiles.d
+SYSTEM_FILES := $(foreach d,$(SYSTEM_DIRS),$(foreach f,$(wildcard etc/$(firstword $(subst :, ,$d))/*), \
+                  $f:$(PREFIX)/lib/$(lastword $(subst :, ,$d))/$(notdir $f)))
 
 .PHONY: all tests check lint install uninstall clean
 .SECONDARY:
@@ -120,10 +128,19 @@ install: all
 	$(if $(LIBEXEC),install -m 755 $(LIBEXEC:%=$(B)/bin/%) $(DESTDIR)$(LIBEXECDIR))
 	set -e; for page in $(MANPAGES); do \
 	    install -D -m 644 $$page $(DESTDIR)$(MANDIR)/$${page#man/}; done
+	install -d $(DESTDIR)$(DOCDIR)/examples
+	install -m 644 $(DOCS) $(DESTDIR)$(DOCDIR)
+	$(if $(EXAMPLES),install -m 755 $(EXAMPLES) $(DESTDIR)$(DOCDIR)/examples)
+	set -e; for pair in $(SYSTEM_FILES); do \
+	    sed 's|/usr/local/|$(PREFIX)/|g' $${pair%%:*} | \
+	        install -D -m 644 /dev/stdin $(DESTDIR)$${pair#*:}; done
 
 uninstall:
 	rm -f $(BIN:%=$(DESTDIR)$(BINDIR)/%) $(SBIN:%=$(DESTDIR)$(SBINDIR)/%) $(LIBEXEC:%=$(DESTDIR)$(LIBEXECDIR)/%)
 	rm -f $(MANPAGES:man/%=$(DESTDIR)$(MANDIR)/%)
+	rm -f $(foreach pair,$(SYSTEM_FILES),$(DESTDIR)$(lastword $(subst :, ,$(pair))))
+	rm -rf $(DESTDIR)$(DOCDIR)
+	[ ! -d $(DESTDIR)$(LIBEXECDIR) ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$(LIBEXECDIR)
 
 clean:
 	rm -rf build

@@ -1,0 +1,89 @@
+#!/usr/bin/env bats
+# Why: what `make install` leaves out is missed first by the person who packages it, and what `make uninstall`
+# leaves behind is found by nobody. Built from clean on the way, which measures the build.
+
+load helper
+
+setup_file() {
+	[[ ${TGTOOLS_BUILD-} != */san ]] || skip "the build under the sanitizers is not for installing"
+	BUILT=$(mktemp -d /tmp/tgb.XXXXXX)
+	export BUILT
+	local start=${EPOCHREALTIME/./}
+	make -s -C "$BATS_TEST_DIRNAME/../.." -j2 B="$BUILT" all >"$BUILT/log" 2>&1 || { cat "$BUILT/log"; return 1; }
+	echo "# built from clean with -j2 in $(((${EPOCHREALTIME/./} - start) / 1000)) ms" >&3
+}
+
+teardown_file() {
+	[[ -z ${BUILT-} ]] || rm -rf "$BUILT"
+}
+
+setup() {
+	make_dir
+	cd "$TREE"
+}
+
+teardown() {
+	stop_all
+}
+
+make_it() {
+	make -s B="$BUILT" DESTDIR="$DIR/root" "$@"
+}
+
+# What has a page in section $1 and is a program.
+programs_of_section() {
+	local page name
+	for page in man/man"$1"/*."$1"; do
+		name=$(basename "$page" ."$1")
+		[[ ! -e cmd/$name && ! -e cmd/$name.c ]] || echo "$name"
+	done
+}
+
+@test "programs go to bin and sbin by the section of their page, pages to man" {
+	make_it install PREFIX=/usr
+	[[ $(ls "$DIR/root/usr/bin") == "$(programs_of_section 1)" ]]
+	[[ $(ls "$DIR/root/usr/sbin") == "$(programs_of_section 8 | grep -vx tg-exec)" ]]
+	diff <(cd man && find . -type f | sort) <(cd "$DIR/root/usr/share/man" && find . -type f | sort)
+	[[ ! -e $DIR/root/usr/bin/tg-sim ]]
+	[[ ! -e $DIR/root/usr/local && ! -e $DIR/root/etc ]]
+}
+
+@test "an installed program runs and names its version" {
+	make_it install
+	local program
+	for program in "$DIR"/root/usr/local/{bin,sbin}/*; do
+		run --separate-stderr "$program" --version
+		echo "$program: $status $output"
+		[[ $status == 0 && $output =~ ^${program##*/}\ [0-9]+\.[0-9]+\.[0-9]+$ && -z $stderr ]]
+	done
+}
+
+@test "units name the programs where they were installed" {
+	make_it install PREFIX=/opt/tg
+	local path
+	for path in $(grep -ohE '/[a-z/]+/s?bin/(tg|notify)-[a-z]+' "$DIR"/root/opt/tg/lib/systemd/system/*); do
+		[[ -x $DIR/root$path ]] || { echo "$path is not there"; return 1; }
+	done
+}
+
+@test "the sample configuration is installed, and what an installed program makes of it is no error" {
+	[[ -e etc/tgtools.yaml ]] || skip "there is no sample configuration"
+	make_it install
+	run "$DIR/root/usr/local/sbin/tg-dispatch" --check -c "$DIR/root/usr/local/share/doc/tgtools/tgtools.yaml"
+	echo "$output"
+	[[ $status == 0 ]]
+}
+
+@test "nothing that is installed can be written by others" {
+	(umask 000 && make_it install)
+	[[ -z $(find "$DIR/root/usr" ! -type d -perm /022) ]]
+	(umask 077 && make_it install)
+	[[ -z $(find "$DIR/root/usr" -type f ! -perm -444) ]]
+}
+
+@test "uninstall removes all of it" {
+	make_it install
+	make_it uninstall
+	[[ -z $(find "$DIR/root" ! -type d) ]]
+	[[ ! -e $DIR/root/usr/local/share/doc/tgtools && ! -e $DIR/root/usr/local/libexec/tgtools ]]
+}
