@@ -54,12 +54,13 @@ enum telegram_verdict {
 
 struct telegram_reply {
 	enum telegram_verdict verdict;
-	bool whole_bot;		    /* TELEGRAM_WAIT: the limit is the bot's and not one chat's */
+	bool whole_bot; /* TELEGRAM_WAIT: the limit is the bot's and not one chat's. An answer does not tell:
+			   telegram_read says false, who called a method without a chat knows better */
 	int64_t retry_after_s;	    /* TELEGRAM_WAIT: at least 1 */
 	int64_t migrate_to;	    /* TELEGRAM_MIGRATED */
 	int error_code;		    /* Telegram's error_code, else the HTTP status, else 0 */
 	char description[256];	    /* Telegram's words, or why there was no answer; printable, one line */
-	struct json_object *result; /* TELEGRAM_OK: owned; else NULL */
+	struct json_object *result; /* TELEGRAM_OK: owned, NULL where nothing had to be done; else NULL */
 };
 
 /* Reads an answer: a pure function. The caller releases reply with telegram_reply_free. */
