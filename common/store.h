@@ -178,6 +178,13 @@ int store_outbox_head(
 /* Writes attempts, started, not_before_ms and last_error. */
 int store_outbox_update(struct store_txn *txn, const struct store_message *message, struct error *error);
 
+/* Writes what never changes but for Telegram's sake: method, parameters, file_parameter. */
+int store_outbox_rewrite(struct store_txn *txn, const struct store_message *message, struct error *error);
+
+/* Puts it at the end of another chat's queue, under a new id, with its attempts. */
+int store_outbox_move(
+    struct store_txn *txn, struct store_message *message, int64_t chat, struct error *error);
+
 /* M3: out of the outbox and into the history with Telegram's message_id (0: it made none). */
 int store_outbox_delivered(struct store_txn *txn, const struct store_message *message, int64_t message_id,
     int64_t now_ms, struct error *error);
@@ -223,6 +230,8 @@ const char *store_spool_directory(const struct store *store);
  */
 int store_spool_create(struct store *store, char name[STORE_USER_BYTES], struct error *error);
 int store_spool_keep(struct store *store, int fd, struct error *error);
+/* A second name for a durable file, for a second message; as durable. */
+int store_spool_link(struct store *store, const char *name, char link[STORE_USER_BYTES], struct error *error);
 void store_spool_remove(struct store *store, const char *name);
 int store_spool_sweep(struct store *store, struct error *error);
 

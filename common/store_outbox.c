@@ -239,6 +239,15 @@ int store_outbox_add(struct store_txn *txn, struct store_message *message, struc
 	return add_count(txn, message->user, 1, error);
 }
 
+int store_outbox_rewrite(struct store_txn *txn, const struct store_message *message, struct error *error)
+{
+	struct json_object *record = encode_message(message);
+	int result = put_record(txn, TABLE_OUTBOX, message->id, record, error);
+
+	json_object_put(record);
+	return result;
+}
+
 int store_outbox_update(struct store_txn *txn, const struct store_message *message, struct error *error)
 {
 	unsigned char state[STATE_MIN + ERROR_MAX];
@@ -297,6 +306,22 @@ static int remove_queued(struct store_txn *txn, const struct store_message *mess
 	return add_count(txn, message->user, -1, error);
 }
 
+static int remove_owner(struct store_txn *txn, const struct store_message *message, struct error *error)
+{
+	struct store_key key;
+
+	owner_key(&key, message);
+	return table_remove(txn, TABLE_OWNERS, &key, error) < 0 ? -1 : 0;
+}
+
+int store_outbox_move(struct store_txn *txn, struct store_message *message, int64_t chat, struct error *error)
+{
+	if (remove_queued(txn, message, error) != 0 || remove_owner(txn, message, error) != 0)
+		return -1;
+	message->chat = chat;
+	return store_outbox_add(txn, message, error);
+}
+
 static int trim_history(struct store_txn *txn, struct error *error)
 {
 	struct store_key key;
@@ -338,10 +363,7 @@ int store_outbox_delivered(struct store_txn *txn, const struct store_message *me
 {
 	struct store_key key;
 
-	if (remove_queued(txn, message, error) != 0)
-		return -1;
-	owner_key(&key, message);
-	if (table_remove(txn, TABLE_OWNERS, &key, error) < 0)
+	if (remove_queued(txn, message, error) != 0 || remove_owner(txn, message, error) != 0)
 		return -1;
 	if (message->file_spool != NULL) {
 		user_key(&key, message->file_spool);

@@ -18,14 +18,20 @@ const char *store_spool_directory(const struct store *store)
 	return store->spool;
 }
 
-int store_spool_create(struct store *store, char name[STORE_USER_BYTES], struct error *error)
+static void new_name(char name[STORE_USER_BYTES])
 {
 	unsigned char bytes[NAME_RANDOM_BYTES];
-	char *path;
-	int fd;
 
 	randombytes_buf(bytes, sizeof bytes);
 	sodium_bin2hex(name, STORE_USER_BYTES, bytes, sizeof bytes);
+}
+
+int store_spool_create(struct store *store, char name[STORE_USER_BYTES], struct error *error)
+{
+	char *path;
+	int fd;
+
+	new_name(name);
 	path = path_join(store->spool, name);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
@@ -39,6 +45,23 @@ int store_spool_keep(struct store *store, int fd, struct error *error)
 	if (fsync(fd) != 0)
 		return error_errno(error, ERROR_TEMPORARY, "cannot write a file in %s to disk", store->spool);
 	return path_sync_directory(store->spool, error);
+}
+
+int store_spool_link(
+    struct store *store, const char *name, char link_name[STORE_USER_BYTES], struct error *error)
+{
+	char *from = path_join(store->spool, name), *to;
+	int result = 0;
+
+	new_name(link_name);
+	to = path_join(store->spool, link_name);
+	if (link(from, to) != 0)
+		result = error_errno(error, ERROR_TEMPORARY, "cannot link a file in %s", store->spool);
+	else
+		result = path_sync_directory(store->spool, error);
+	free(from);
+	free(to);
+	return result;
 }
 
 void store_spool_remove(struct store *store, const char *name)

@@ -453,6 +453,17 @@ void sched_done(struct sched *sched, int64_t id, int class, int64_t now_ms)
 	place(sched, chat, now_ms);
 }
 
+void sched_clear(struct sched *sched, int64_t id, int64_t now_ms)
+{
+	struct chat *chat = find(sched, id);
+
+	if (chat == NULL)
+		return;
+	memset(chat->count, 0, sizeof chat->count);
+	if (chat->place == PLACE_FLIGHT)
+		sched_done(sched, id, -1, now_ms);
+}
+
 void sched_hold_chat(struct sched *sched, int64_t id, int64_t until_ms)
 {
 	struct chat *chat = find(sched, id);

@@ -43,6 +43,9 @@ bool sched_next(struct sched *sched, int64_t now_ms, int64_t *chat);
  */
 void sched_done(struct sched *sched, int64_t chat, int class, int64_t now_ms);
 
+/* Nothing waits for the chat after all; it is not in flight either. */
+void sched_clear(struct sched *sched, int64_t chat, int64_t now_ms);
+
 /* The chat, or every chat, is not written to before until_ms. */
 void sched_hold_chat(struct sched *sched, int64_t chat, int64_t until_ms);
 void sched_hold_all(struct sched *sched, int64_t until_ms);
