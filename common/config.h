@@ -1,6 +1,6 @@
 /*
  * The configuration file tgtools.yaml, described in tgtools.conf(5): every key, its default and its
- * check. libcyaml is used in config.c alone.
+ * check. libyaml is used in config.c alone.
  */
 #ifndef TGTOOLS_CONFIG_H
 #define TGTOOLS_CONFIG_H
@@ -18,7 +18,7 @@ struct config_list {
 	size_t count;
 };
 
-/* An HTTP service behind a route; url NULL: the route goes elsewhere. */
+/* An HTTP service behind a route; url NULL: the route goes elsewhere, and the numbers are 0. */
 struct config_http {
 	char *url;
 	int64_t timeout_ms;
@@ -38,15 +38,18 @@ struct config_device {
 	double alert_threshold_percent;
 };
 
-/* A command (starts with a letter, without the slash) or a callback (its ACTION). */
+/*
+ * A command (without the slash) or a callback (its ACTION). It goes exactly one way: http.url, exec, script
+ * or session is given, the others are NULL or empty.
+ */
 struct config_route {
 	char *name;
-	char *description;
-	char *access; /* "anyone", "linked", "operator" or "%group" */
+	char *description; /* NULL for a callback */
+	char *access;	   /* "anyone", "linked", "operator" or "%group" */
 	struct config_http http;
-	struct config_list exec; /* argv; empty: not an exec route */
+	struct config_list exec; /* argv; the first is an absolute path */
 	char *script;
-	char *session;
+	char *session;	    /* one of sessions */
 	int64_t timeout_ms; /* 0: the default of its kind */
 	size_t line;	    /* where it stands in the file */
 };
@@ -77,7 +80,7 @@ enum config_policy { POLICY_AT_LEAST_ONCE, POLICY_AT_MOST_ONCE };
 struct config {
 	char *file; /* where it was read */
 	struct {
-		char *token_file, *api_url, *proxy;
+		char *token_file, *api_url, *proxy; /* proxy "": none */
 	} telegram;
 	struct {
 		char *path;
@@ -88,15 +91,16 @@ struct config {
 		int mode;	    /* permission bits */
 	} socket;
 	struct {
-		struct config_list front_ends, operators, groups;
+		struct config_list front_ends, operators; /* accounts and %groups */
+		struct config_list groups;		  /* empty: every account */
 	} access;
 	struct {
-		double overall_per_second, chat_per_second;
+		double overall_per_second, chat_per_second; /* 0: unlimited, as group_per_minute */
 		int64_t chat_burst, group_per_minute, parallel, keep_ms, user_quota;
 		enum config_policy policy;
 	} delivery;
 	struct {
-		int64_t chat_per_minute;
+		int64_t chat_per_minute; /* 0: off, as chat_per_second */
 		double chat_per_second;
 		int64_t chat_burst;
 	} limits;
@@ -119,19 +123,19 @@ struct config {
 	struct config_route *callbacks;
 	size_t callbacks_count;
 	struct {
-		char *session;
+		char *session; /* at most one of the two; neither: free text goes nowhere */
 		struct config_http http;
 	} text;
 	struct config_session *sessions;
 	size_t sessions_count;
 	struct {
-		char *listen, *path, *secret_file;
+		char *listen, *path, *secret_file; /* secret_file "": none */
 	} webhook;
 	struct {
-		char *http;
+		char *http; /* "": our own keys */
 	} keys;
 	struct {
-		int64_t interval_ms, remind_ms;
+		int64_t interval_ms, remind_ms; /* remind 0: never */
 	} monitor;
 	struct config_server_script *server_scripts;
 	size_t server_scripts_count;
@@ -146,8 +150,9 @@ struct config {
 
 /*
  * Loads path; NULL: $TGTOOLS_CONFIG, else CONFIG_DEFAULT_PATH. All keys are parsed and checked, whichever
- * program asks; those that are left out have their defaults. ERROR_CONFIG with "FILE:LINE: what is wrong".
- * On failure *config is left alone. Release with config_free.
+ * program asks; those that are left out have their defaults. ERROR_CONFIG with "FILE:LINE: what is wrong",
+ * or "cannot open FILE: ..." where there is nothing to read. On failure *config is left alone. Release with
+ * config_free. No text of the configuration is NULL but where it says so.
  */
 int config_load(const char *path, struct config **config, struct error *error);
 void config_free(struct config *config);

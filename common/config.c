@@ -1,0 +1,587 @@
+#include "config.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <yaml.h>
+
+#include "buf.h"
+#include "config_keys.h"
+#include "fd.h"
+#include "xalloc.h"
+
+enum {
+	FILE_MAX_BYTES = 1 << 20,
+	MAX_DEPTH = 16, /* libyaml's scanner needs time in the square of the depth */
+	PATH_BYTES = 64,
+};
+
+struct loaded {
+	struct config config; /* first: it is what the caller holds */
+	struct config_blocks blocks;
+};
+
+struct reader {
+	const char *file;
+	struct loaded *loaded;
+	yaml_document_t document;
+	struct error *error;
+};
+
+void *config_own(struct config_blocks *blocks, void *block)
+{
+	blocks->items = xreallocarray(blocks->items, blocks->count + 1, sizeof *blocks->items);
+	blocks->items[blocks->count++] = block;
+	return block;
+}
+
+static void *own(struct reader *reader, void *block)
+{
+	return config_own(&reader->loaded->blocks, block);
+}
+
+static void keep(struct reader *reader, const char *text, char **field)
+{
+	*field = own(reader, xstrdup(text));
+}
+
+/* "FILE:LINE: ...", one line whatever stands in the file. Of a long file name the end tells more. */
+static int fail(struct reader *reader, size_t line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int fail(struct reader *reader, size_t line, const char *format, ...)
+{
+	enum { NAME_BYTES = 90 };
+	size_t len = strlen(reader->file);
+	const char *name = len > NAME_BYTES ? reader->file + len - NAME_BYTES : reader->file;
+	char text[sizeof reader->error->text];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	for (char *c = text; *c != '\0'; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	return error_set(
+	    reader->error, ERROR_CONFIG, "%s%s:%zu: %s", len > NAME_BYTES ? "..." : "", name, line, text);
+}
+
+/* ---- the document ---- */
+
+static size_t line_of(const yaml_node_t *node)
+{
+	return node->start_mark.line + 1;
+}
+
+static yaml_node_t *node_at(struct reader *reader, int index)
+{
+	return yaml_document_get_node(&reader->document, index);
+}
+
+static const char *scalar(const yaml_node_t *node)
+{
+	return (const char *)node->data.scalar.value;
+}
+
+/* Nothing after the colon, or YAML's null: as good as left out. */
+static bool is_unset(const yaml_node_t *node)
+{
+	const char *text;
+
+	if (node == NULL)
+		return true;
+	if (node->type != YAML_SCALAR_NODE || node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
+		return false;
+	text = scalar(node);
+	return text[0] == '\0' || strcmp(text, "~") == 0 || strcmp(text, "null") == 0;
+}
+
+static yaml_node_t *find(struct reader *reader, const yaml_node_t *mapping, const char *name)
+{
+	yaml_node_pair_t *pair;
+
+	if (mapping == NULL)
+		return NULL;
+	for (pair = mapping->data.mapping.pairs.start; pair < mapping->data.mapping.pairs.top; pair++) {
+		yaml_node_t *value = node_at(reader, pair->value);
+
+		if (strcmp(scalar(node_at(reader, pair->key)), name) == 0)
+			return is_unset(value) ? NULL : value;
+	}
+	return NULL;
+}
+
+static bool is_known(const struct config_key *keys, const char *name)
+{
+	for (; keys->name != NULL; keys++)
+		if (strcmp(keys->name, name) == 0)
+			return true;
+	return false;
+}
+
+/* That node is a mapping with keys that are texts, each once; keys: what they may be, NULL: anything. */
+static int check_mapping(
+    struct reader *reader, const yaml_node_t *node, const struct config_key *keys, const char *path)
+{
+	yaml_node_pair_t *pair, *earlier;
+
+	if (node->type != YAML_MAPPING_NODE)
+		return fail(
+		    reader, line_of(node), "%s must be a mapping (key: value)", path[0] ? path : "the file");
+	for (pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
+		yaml_node_t *key = node_at(reader, pair->key);
+
+		if (key->type != YAML_SCALAR_NODE || strlen(scalar(key)) != key->data.scalar.length)
+			return fail(reader, line_of(key), "a key must be a plain word");
+		if (keys != NULL && !is_known(keys, scalar(key)))
+			return fail(reader, line_of(key), "unknown key \"%.60s\"%s%s", scalar(key),
+			    path[0] ? " in " : "", path);
+		for (earlier = node->data.mapping.pairs.start; earlier < pair; earlier++)
+			if (strcmp(scalar(node_at(reader, earlier->key)), scalar(key)) == 0)
+				return fail(reader, line_of(key), "\"%.60s\" is given twice%s%s", scalar(key),
+				    path[0] ? " in " : "", path);
+	}
+	return 0;
+}
+
+/* The text of a scalar without control characters. */
+static int read_text(struct reader *reader, const yaml_node_t *node, const char *path, const char **text)
+{
+	if (node->type != YAML_SCALAR_NODE)
+		return fail(reader, line_of(node), "%s must be a single value", path);
+	for (size_t i = 0; i < node->data.scalar.length; i++)
+		if (node->data.scalar.value[i] < 0x20 || node->data.scalar.value[i] == 0x7f)
+			return fail(reader, line_of(node), "%s must not contain control characters", path);
+	*text = scalar(node);
+	return 0;
+}
+
+static int read_scalar(struct reader *reader, const struct config_key *key, const yaml_node_t *node,
+    const char *path, void *field)
+{
+	struct config_setting setting = {.blocks = &reader->loaded->blocks, .key = key, .field = field};
+
+	if (read_text(reader, node, path, &setting.text) != 0)
+		return -1;
+	if (key->set(&setting) != 0)
+		return fail(reader, line_of(node), "%s %s", path, setting.why);
+	return 0;
+}
+
+static int set_default(struct reader *reader, const struct config_key *key, void *field)
+{
+	return key->set(&(struct config_setting){
+	    .blocks = &reader->loaded->blocks, .key = key, .text = key->fallback, .field = field});
+}
+
+static int read_value(struct reader *reader, const struct config_key *key, const yaml_node_t *node,
+    const char *path, void *field)
+{
+	if (node != NULL)
+		return read_scalar(reader, key, node, path, field);
+	return key->need == CONFIG_DEFAULT ? set_default(reader, key, field) : 0;
+}
+
+static int check_sequence(struct reader *reader, const yaml_node_t *node, size_t max, const char *path)
+{
+	const yaml_node_item_t *start = node->data.sequence.items.start, *top = node->data.sequence.items.top;
+
+	if (node->type != YAML_SEQUENCE_NODE)
+		return fail(reader, line_of(node), "%s must be a list", path);
+	if ((size_t)(top - start) > max)
+		return fail(reader, line_of(node), "%s has more than %zu entries", path, max);
+	return 0;
+}
+
+static int read_list(struct reader *reader, const struct config_key *key, const yaml_node_t *node,
+    const char *path, struct config_list *list)
+{
+	size_t count;
+
+	if (node == NULL && key->fallback == NULL)
+		return 0;
+	if (node != NULL && check_sequence(reader, node, CONFIG_MAX_ITEMS, path) != 0)
+		return -1;
+	count = node == NULL ? 1 : (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
+	list->items = own(reader, xcalloc(count + 1, sizeof *list->items));
+	list->count = count;
+	if (node == NULL)
+		return set_default(reader, key, &list->items[0]);
+	for (size_t i = 0; i < count; i++) {
+		yaml_node_t *item = node_at(reader, node->data.sequence.items.start[i]);
+
+		if (read_scalar(reader, key, item, path, &list->items[i]) != 0)
+			return -1;
+	}
+	if (key->shape == CONFIG_ARGV && (count == 0 || list->items[0][0] != '/'))
+		return fail(reader, line_of(node), "%s must start with the absolute path of a program", path);
+	return 0;
+}
+
+static int read_table(struct reader *reader, const struct config_table *table, const yaml_node_t *node,
+    const char *path, void *base);
+
+static const char *name_of(const struct config_table *table, const char *element)
+{
+	return *(char *const *)(const void *)(element + table->keys[0].offset);
+}
+
+static int read_sections(struct reader *reader, const struct config_key *key, const yaml_node_t *node,
+    const char *path, char **elements, size_t *elements_count)
+{
+	const struct config_table *table = key->table;
+	size_t count;
+	char *base;
+
+	if (node == NULL)
+		return 0;
+	if (check_sequence(reader, node, (size_t)key->high, path) != 0)
+		return -1;
+	count = (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
+	base = own(reader, xcalloc(count, table->size_bytes));
+	for (size_t i = 0; i < count; i++) {
+		yaml_node_t *item = node_at(reader, node->data.sequence.items.start[i]);
+		char *element = base + i * table->size_bytes;
+
+		if (table->line_offset != 0)
+			*(size_t *)(void *)(element + table->line_offset) = line_of(item);
+		if (read_table(reader, table, item, path, element) != 0)
+			return -1;
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(name_of(table, base + k * table->size_bytes), name_of(table, element)) ==
+			    0)
+				return fail(reader, line_of(item), "%s has two entries with the %s \"%.64s\"",
+				    path, table->keys[0].name, name_of(table, element));
+	}
+	*elements = base;
+	*elements_count = count;
+	return 0;
+}
+
+static int read_texts(struct reader *reader, const yaml_node_t *node)
+{
+	struct config *config = &reader->loaded->config;
+	yaml_node_pair_t *pair;
+	size_t count;
+
+	if (node == NULL)
+		return 0;
+	if (check_mapping(reader, node, NULL, "texts") != 0)
+		return -1;
+	count = (size_t)(node->data.mapping.pairs.top - node->data.mapping.pairs.start);
+	config->texts = own(reader, xcalloc(count, sizeof *config->texts));
+	for (pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
+		yaml_node_t *name = node_at(reader, pair->key), *value = node_at(reader, pair->value);
+		struct config_text *text = &config->texts[config->texts_count];
+
+		if (!config_consists_of(scalar(name), CONFIG_NAME_CHARACTERS, 64))
+			return fail(reader, line_of(name), "the name of a text must be 1 to 64 of a-z 0-9 _");
+		if (is_unset(value))
+			continue;
+		if (value->type != YAML_SCALAR_NODE || strlen(scalar(value)) != value->data.scalar.length ||
+		    value->data.scalar.length == 0 ||
+		    config_count_characters(scalar(value)) > CONFIG_MAX_TEXT)
+			return fail(reader, line_of(value), "texts.%s must be a text of 1 to %d characters",
+			    scalar(name), CONFIG_MAX_TEXT);
+		keep(reader, scalar(name), &text->name);
+		keep(reader, scalar(value), &text->text);
+		config->texts_count++;
+	}
+	return 0;
+}
+
+static int read_key(struct reader *reader, const struct config_key *key, const yaml_node_t *node,
+    const char *path, char *base)
+{
+	void *field = base + key->offset;
+
+	switch (key->shape) {
+	case CONFIG_VALUE:
+		return read_value(reader, key, node, path, field);
+	case CONFIG_LIST:
+	case CONFIG_ARGV:
+		return read_list(reader, key, node, path, field);
+	case CONFIG_SECTION:
+		if (node == NULL && key->need == CONFIG_OPTIONAL)
+			return 0;
+		return read_table(reader, key->table, node, path, field);
+	case CONFIG_SECTIONS:
+		return read_sections(
+		    reader, key, node, path, field, (size_t *)(void *)(base + key->count_offset));
+	case CONFIG_OPEN:
+		return read_texts(reader, node);
+	}
+	return 0;
+}
+
+/* Fills what a mapping describes; node NULL: with the defaults. */
+static int read_table(struct reader *reader, const struct config_table *table, const yaml_node_t *node,
+    const char *path, void *base)
+{
+	char child_path[PATH_BYTES];
+
+	if (node != NULL && check_mapping(reader, node, table->keys, path) != 0)
+		return -1;
+	for (const struct config_key *key = table->keys; key->name != NULL; key++) {
+		const yaml_node_t *child = find(reader, node, key->name);
+
+		snprintf(child_path, sizeof child_path, "%s%s%s", path, path[0] ? "." : "", key->name);
+		if (child == NULL && key->need == CONFIG_REQUIRED)
+			return fail(reader, line_of(node), "%s is missing", child_path);
+		if (read_key(reader, key, child, child_path, base) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- what concerns more than one key ---- */
+
+static const struct config_session *find_session(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->sessions_count; i++)
+		if (strcmp(config->sessions[i].name, name) == 0)
+			return &config->sessions[i];
+	return NULL;
+}
+
+static int check_session(struct reader *reader, size_t line, const char *path, const char *name)
+{
+	if (name == NULL || find_session(&reader->loaded->config, name) != NULL)
+		return 0;
+	return fail(reader, line, "%s: there is no session \"%s\" in sessions", path, name);
+}
+
+static int check_routes(
+    struct reader *reader, const char *path, const struct config_route *routes, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct config_route *route = &routes[i];
+		int ways = (route->http.url != NULL) + (route->exec.count > 0) + (route->script != NULL) +
+			   (route->session != NULL);
+
+		if (ways != 1)
+			return fail(reader, route->line,
+			    "%s: %s needs exactly one of http, exec, script, session", path, route->name);
+		if (check_session(reader, route->line, path, route->session) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int check_text(struct reader *reader, const yaml_node_t *root)
+{
+	const struct config *config = &reader->loaded->config;
+	const yaml_node_t *node = find(reader, root, "text");
+
+	if (node == NULL)
+		return 0;
+	if (config->text.session != NULL && config->text.http.url != NULL)
+		return fail(reader, line_of(node), "text takes a session or http, not both");
+	return check_session(reader, line_of(node), "text", config->text.session);
+}
+
+static void add_root_device(struct reader *reader)
+{
+	struct config *config = &reader->loaded->config;
+
+	config->devices = own(reader, xcalloc(1, sizeof *config->devices));
+	config->devices_count = 1;
+	config->devices[0].alert_threshold_percent = 80;
+	keep(reader, "root", &config->devices[0].name);
+	keep(reader, "/", &config->devices[0].path);
+}
+
+static int read_root(struct reader *reader)
+{
+	struct config *config = &reader->loaded->config;
+	const yaml_node_t *root = yaml_document_get_root_node(&reader->document);
+
+	if (is_unset(root))
+		root = NULL;
+	if (read_table(reader, &config_file_table, root, "", config) != 0 ||
+	    check_routes(reader, "commands", config->commands, config->commands_count) != 0 ||
+	    check_routes(reader, "callbacks", config->callbacks, config->callbacks_count) != 0 ||
+	    check_text(reader, root) != 0)
+		return -1;
+	if (find(reader, root, "devices") == NULL)
+		add_root_device(reader);
+	return 0;
+}
+
+/* ---- the file ---- */
+
+/* libyaml's reader knows the byte, its scanner the line. */
+static int fail_syntax(struct reader *reader, const yaml_parser_t *parser, const struct buf *content)
+{
+	size_t line = parser->problem_mark.line + 1;
+
+	if (parser->error == YAML_MEMORY_ERROR)
+		return error_set(reader->error, ERROR_TEMPORARY, "out of memory");
+	if (parser->error == YAML_READER_ERROR) {
+		line = 1;
+		for (size_t i = 0; i < content->len && i < parser->problem_offset; i++)
+			line += content->data[i] == '\n';
+		return fail(reader, line, "not a text in UTF-8: %s", parser->problem);
+	}
+	return fail(reader, line, "not valid YAML: %s", parser->problem ? parser->problem : "syntax error");
+}
+
+/* Takes one event; what it refuses would make libyaml or us slow, or would go unnoticed. */
+static int check_event(struct reader *reader, const yaml_event_t *event, int *depth, int *documents)
+{
+	size_t line = event->start_mark.line + 1;
+	const unsigned char *anchor = NULL;
+
+	switch (event->type) {
+	case YAML_DOCUMENT_START_EVENT:
+		if (++*documents > 1)
+			return fail(reader, line, "a second document (---) is not read; remove it");
+		break;
+	case YAML_MAPPING_START_EVENT:
+		anchor = event->data.mapping_start.anchor;
+		++*depth;
+		break;
+	case YAML_SEQUENCE_START_EVENT:
+		anchor = event->data.sequence_start.anchor;
+		++*depth;
+		break;
+	case YAML_MAPPING_END_EVENT:
+	case YAML_SEQUENCE_END_EVENT:
+		--*depth;
+		break;
+	case YAML_SCALAR_EVENT:
+		anchor = event->data.scalar.anchor;
+		break;
+	case YAML_ALIAS_EVENT:
+		anchor = event->data.alias.anchor;
+		break;
+	default:
+		break;
+	}
+	if (anchor != NULL)
+		return fail(reader, line,
+		    "anchors and aliases (& and *) are not supported; quote the value if it is a text");
+	if (*depth > MAX_DEPTH)
+		return fail(reader, line, "nested too deeply");
+	return 0;
+}
+
+static int check_events(struct reader *reader, yaml_parser_t *parser, const struct buf *content)
+{
+	int depth = 0, documents = 0, result = 0;
+	bool end = false;
+
+	while (result == 0 && !end) {
+		yaml_event_t event;
+
+		if (!yaml_parser_parse(parser, &event))
+			return fail_syntax(reader, parser, content);
+		end = event.type == YAML_STREAM_END_EVENT;
+		result = check_event(reader, &event, &depth, &documents);
+		yaml_event_delete(&event);
+	}
+	return result;
+}
+
+static int open_parser(struct reader *reader, yaml_parser_t *parser, const struct buf *content)
+{
+	if (!yaml_parser_initialize(parser))
+		return error_set(reader->error, ERROR_TEMPORARY, "out of memory");
+	yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(parser, (const unsigned char *)buf_text(content), content->len);
+	return 0;
+}
+
+/* Reads the content twice: for what must not be in it, then as a tree. */
+static int read_content(struct reader *reader, const struct buf *content)
+{
+	yaml_parser_t parser;
+	int result;
+
+	if (open_parser(reader, &parser, content) != 0)
+		return -1;
+	result = check_events(reader, &parser, content);
+	yaml_parser_delete(&parser);
+	if (result != 0)
+		return -1;
+	if (open_parser(reader, &parser, content) != 0)
+		return -1;
+	if (yaml_parser_load(&parser, &reader->document)) {
+		result = read_root(reader);
+		yaml_document_delete(&reader->document);
+	} else {
+		result = fail_syntax(reader, &parser, content);
+	}
+	yaml_parser_delete(&parser);
+	return result;
+}
+
+static const char *choose_file(const char *path)
+{
+	const char *named = getenv("TGTOOLS_CONFIG");
+
+	if (path != NULL)
+		return path;
+	return named != NULL && named[0] != '\0' ? named : CONFIG_DEFAULT_PATH;
+}
+
+static int read_file(const char *path, struct buf *content, struct error *error)
+{
+	if (strcmp(path, CONFIG_DEFAULT_PATH) == 0 && access(path, F_OK) != 0 && errno == ENOENT)
+		return error_set(error, ERROR_CONFIG,
+		    "%s does not exist; create it (see tgtools.conf(5)), or name another file with -c or "
+		    "$TGTOOLS_CONFIG",
+		    path);
+	return fd_read_file(path, content, error);
+}
+
+int config_load(const char *path, struct config **config, struct error *error)
+{
+	struct loaded *loaded = xcalloc(1, sizeof *loaded);
+	struct reader reader = {.file = choose_file(path), .loaded = loaded, .error = error};
+	struct buf content = BUF_INIT(FILE_MAX_BYTES);
+	int result;
+
+	keep(&reader, reader.file, &loaded->config.file);
+	result = read_file(reader.file, &content, error);
+	if (result == 0)
+		result = read_content(&reader, &content);
+	if (result == 0)
+		*config = &loaded->config;
+	else
+		config_free(&loaded->config);
+	buf_free(&content);
+	return result;
+}
+
+void config_free(struct config *config)
+{
+	struct loaded *loaded = (struct loaded *)(void *)config;
+
+	if (loaded == NULL)
+		return;
+	for (size_t i = 0; i < loaded->blocks.count; i++)
+		free(loaded->blocks.items[i]);
+	free(loaded->blocks.items);
+	free(loaded);
+}
+
+const char *config_text(const struct config *config, const char *name, const char *fallback)
+{
+	for (size_t i = 0; i < config->texts_count; i++)
+		if (strcmp(config->texts[i].name, name) == 0)
+			return config->texts[i].text;
+	return fallback;
+}
+
+const struct config_target *config_target(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->targets_count; i++)
+		if (strcmp(config->targets[i].name, name) == 0)
+			return &config->targets[i];
+	return NULL;
+}
