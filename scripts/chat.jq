@@ -1,3 +1,13 @@
-# The messages of GET /sim/chat as lines: who, what; a picture by its name and size.
-def picture: "[photo \(.file_name // "picture") \(.width)x\(.height)]";
-.messages[] | .
+# The messages of GET /sim/chat, as their reader sees them: who says what, a picture by its name and size.
+def file:
+  if .photo then "[photo \(.photo.file_name // "without a name") \(.photo.width)x\(.photo.height)]"
+  elif .document then "[document \(.document.file_name // "without a name"), \(.document.file_size) bytes]"
+  else empty end;
+
+(.username // "user") as $name
+| .messages[]
+| select(.deleted | not)
+| (if .from == "user" then $name else "bot" end) as $who
+| [file, (.caption // .text // empty)]
+| join("\n") | split("\n")
+| ("\($who):       "[0:8] + .[0]), ("        " + .[1:][])
