@@ -14,7 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "buf.h"
 #include "config.h"
+#include "config_keys.h"
+#include "fd.h"
 #include "log.h"
 
 static char directory[] = "/tmp/tgconfXXXXXX";
@@ -145,6 +148,122 @@ static void test_defaults(void **state)
 		config_free(config);
 	}
 	config_free(NULL);
+}
+
+/* The sample that is installed says every key, and says nothing but the defaults. */
+static void test_sample(void **state)
+{
+	struct config *config = NULL;
+	struct error error = {0};
+	struct buf sample = BUF_INIT(1 << 20);
+	char wanted[80];
+
+	(void)state;
+	if (config_load("etc/tgtools.yaml", &config, &error) != 0)
+		fail_msg("%s", error.text);
+	check_defaults(config);
+	config_free(config);
+	assert_int_equal(fd_read_file("etc/tgtools.yaml", &sample, &error), 0);
+	for (const struct config_key *key = config_file_table.keys; key->name != NULL; key++) {
+		const struct config_key *inner = key->shape == CONFIG_SECTION ? key->table->keys : NULL;
+		const char *section;
+
+		snprintf(wanted, sizeof wanted, "\n%s:", key->name);
+		section = strstr(buf_text(&sample), wanted);
+		if (section == NULL)
+			fail_msg("the sample lacks %s", key->name);
+		for (; inner != NULL && inner->name != NULL && strcmp(key->name, "text") != 0; inner++) {
+			snprintf(wanted, sizeof wanted, "\n  %s: ", inner->name);
+			if (strstr(section, wanted) == NULL)
+				fail_msg("the sample lacks %s in %s", inner->name, key->name);
+		}
+	}
+	buf_free(&sample);
+}
+
+/* The manual's example, between its .Bd and .Ed, without the mdoc escapes. */
+static void test_manual_example(void **state)
+{
+	FILE *page = fopen("man/man5/tgtools.conf.5", "r");
+	char line[512], yaml[8192] = "";
+	bool examples = false, inside = false;
+	struct config *config;
+
+	(void)state;
+	assert_non_null(page);
+	while (fgets(line, sizeof line, page) != NULL) {
+		if (strncmp(line, ".Sh", 3) == 0)
+			examples = strcmp(line, ".Sh EXAMPLES\n") == 0;
+		else if (strncmp(line, ".Bd", 3) == 0)
+			inside = examples;
+		else if (strncmp(line, ".Ed", 3) == 0)
+			inside = false;
+		else if (inside)
+			strncat(yaml, line, sizeof yaml - strlen(yaml) - 1);
+	}
+	fclose(page);
+	assert_true(strlen(yaml) > 200);
+	config = must_load(yaml);
+	assert_int_equal(config->commands_count, 2);
+	config_free(config);
+}
+
+/* The part of the page about a section: from its .Ss up to the next heading. */
+static char *page_section(const char *page, const char *name)
+{
+	char heading[80];
+	const char *start, *end;
+
+	snprintf(heading, sizeof heading, "\n.Ss %s\n", name);
+	start = strstr(page, heading);
+	if (start == NULL)
+		fail_msg("the page lacks .Ss %s", name);
+	end = strstr(start + 1, "\n.S");
+	return strndup(start, (size_t)(end - start));
+}
+
+/* A key has its item, and before the next one a line with its default. */
+static void check_page_key(const char *section, const struct config_key *key)
+{
+	char item[80], fallback[120];
+	const char *start;
+	char *text, *next;
+
+	snprintf(item, sizeof item, "\n.It Cm %s : ", key->name);
+	start = strstr(section, item);
+	if (start == NULL)
+		fail_msg("the page lacks the key %s in%.20s", key->name, section);
+	text = strdup(start + 1);
+	next = strstr(text, "\n.It ");
+	if (next != NULL)
+		*next = '\0';
+	snprintf(fallback, sizeof fallback, "\nDefault:\n.Cm %s", key->fallback ? key->fallback : "");
+	if (key->fallback != NULL && strstr(text, key->fallback[0] ? fallback : "\nDefault: empty") == NULL)
+		fail_msg("the page lacks the default of %s in%.20s", key->name, section);
+	free(text);
+}
+
+/* What the table of keys says stands in the manual: keys and defaults cannot drift apart. */
+static void test_manual_keys(void **state)
+{
+	struct buf page = BUF_INIT(1 << 20);
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(fd_read_file("man/man5/tgtools.conf.5", &page, &error), 0);
+	for (const struct config_key *key = config_file_table.keys; key->name != NULL; key++) {
+		char *section = page_section(buf_text(&page), key->name);
+		const struct config_key *inner = key->table ? key->table->keys : NULL;
+
+		/* Callbacks refer to commands for the rest. */
+		if (inner != NULL && strcmp(key->name, "callbacks") == 0)
+			check_page_key(section, inner);
+		else
+			for (; inner != NULL && inner->name != NULL; inner++)
+				check_page_key(section, inner);
+		free(section);
+	}
+	buf_free(&page);
 }
 
 static const char full[] =
@@ -512,6 +631,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_defaults),
+	    cmocka_unit_test(test_sample),
+	    cmocka_unit_test(test_manual_example),
+	    cmocka_unit_test(test_manual_keys),
 	    cmocka_unit_test(test_every_key),
 	    cmocka_unit_test(test_mistakes),
 	    cmocka_unit_test(test_binary),
