@@ -103,19 +103,19 @@ $(B)/cmd/$(1).a: $(patsubst %.c,$(B)/%.o,$(filter-out cmd/$(1)/main.c,$(wildcard
 	ar rcs $$@ $$^
 $(B)/bin/$(1): $(B)/cmd/$(1)/main.o $(B)/cmd/$(1).a $(B)/libtgtools.a
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
+	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(PKG_LIBS) -lm
 endef
 $(foreach f,$(FOLDERS),$(eval $(call folder,$(f))))
 
 $(SINGLE:%=$(B)/bin/%): $(B)/bin/%: $(B)/cmd/%.o $(B)/libtgtools.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm
 
 $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(FOLDER_LIBS) $(B)/libtgtools.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(CMOCKA_LIBS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(CMOCKA_LIBS) -lm
 
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(FOLDER_LIBS) $(B)/libtgtools.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm
 
 $(B)/bin/tg-sim: $(SIM_OBJS)
 	@mkdir -p $(@D)

@@ -1,0 +1,143 @@
+/* Group commit: one transaction for all that a turn of the loop brought. */
+#include <stdlib.h>
+
+#include "clock.h"
+#include "log.h"
+#include "sendd.h"
+
+enum { COMMIT_RETRY_MS = 1000 };
+
+void batch_stage(struct sendd *sendd, struct op *op)
+{
+	op->staged = true;
+	*sendd->ops_tail = op;
+	sendd->ops_tail = &op->next;
+}
+
+int64_t batch_wait_ms(const struct sendd *sendd)
+{
+	int64_t left = sendd->commit_not_before_ms - clock_monotonic_ms();
+
+	if (sendd->ops != NULL)
+		return 0;
+	if (sendd->ended == NULL)
+		return -1;
+	return left > 0 ? left : 0;
+}
+
+static void answer(struct sendd *sendd, struct op *op)
+{
+	int64_t now = clock_monotonic_ms();
+
+	for (size_t i = 0; i < op->queued_count; i++)
+		sched_add(sendd->sched, op->queued[i].chat, op->queued[i].class, 1, now);
+	if (op->request != NULL)
+		answer_json(op->request, op->status, op->answer);
+	op_free(sendd, op);
+}
+
+/* Takes the list of staged ops, so that each is answered once. */
+static struct op *take_ops(struct sendd *sendd)
+{
+	struct op *ops = sendd->ops;
+
+	sendd->ops = NULL;
+	sendd->ops_tail = &sendd->ops;
+	return ops;
+}
+
+static void answer_list(struct sendd *sendd, struct op *op)
+{
+	for (struct op *next; op != NULL; op = next) {
+		next = op->next;
+		answer(sendd, op);
+	}
+}
+
+static int apply_list(struct sendd *sendd, struct store_txn *txn, struct op *op, struct error *error)
+{
+	for (; op != NULL; op = op->next) {
+		op_reset(op);
+		if (op->apply(sendd, txn, op, error) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Everything in one transaction: what was asked, what ended, what begins. */
+static int commit_all(struct sendd *sendd, struct op *ops, struct error *error)
+{
+	struct store_txn *txn;
+
+	if (store_begin(sendd->store, &txn, error) != 0)
+		return -1;
+	if (delivery_record_all(sendd, txn, error) != 0 || apply_list(sendd, txn, ops, error) != 0 ||
+	    delivery_pick(sendd, txn, error) != 0) {
+		store_abort(txn);
+		return -1;
+	}
+	return store_commit(txn, error);
+}
+
+/* One request alone, after a transaction with several failed: it must not suffer from the others. */
+static void commit_alone(struct sendd *sendd, struct op *op)
+{
+	struct store_txn *txn;
+	struct error error;
+	int result = store_begin(sendd->store, &txn, &error);
+
+	op->next = NULL;
+	if (result == 0) {
+		result = apply_list(sendd, txn, op, &error);
+		if (result == 0)
+			result = store_commit(txn, &error);
+		else
+			store_abort(txn);
+	}
+	if (result != 0) {
+		log_error("request failed", LOG_STR("error", error.text));
+		op_reset(op);
+		op_fail(op, error_is_temporary(error.kind) ? 503 : 500, "%s", error.text);
+	}
+	answer(sendd, op);
+}
+
+static void commit_each(struct sendd *sendd, struct op *op)
+{
+	for (struct op *next; op != NULL; op = next) {
+		next = op->next;
+		commit_alone(sendd, op);
+	}
+}
+
+static void tell_failure(struct sendd *sendd, const struct error *error)
+{
+	if (!sendd->commit_failed)
+		log_error("cannot commit; deliveries wait", LOG_STR("error", error->text));
+	sendd->commit_failed = true;
+}
+
+bool batch_commit(struct sendd *sendd)
+{
+	struct op *ops;
+	struct error error;
+
+	if (batch_wait_ms(sendd) != 0 && sched_wait_ms(sendd->sched, clock_monotonic_ms()) != 0)
+		return false;
+	ops = take_ops(sendd);
+	if (commit_all(sendd, ops, &error) != 0) {
+		tell_failure(sendd, &error);
+		delivery_put_back(sendd);
+		sendd->commit_not_before_ms = clock_monotonic_ms() + COMMIT_RETRY_MS;
+		sched_hold_all(sendd->sched, sendd->commit_not_before_ms);
+		commit_each(sendd, ops);
+		return true;
+	}
+	if (sendd->commit_failed)
+		log_info("commits work again");
+	sendd->commit_failed = false;
+	delivery_settle_all(sendd);
+	answer_list(sendd, ops);
+	delivery_start_all(sendd);
+	return true;
+}

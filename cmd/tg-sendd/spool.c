@@ -1,0 +1,74 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fd.h"
+#include "sendd.h"
+
+static int open_unlinked(const char *path)
+{
+	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+	    .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+
+	return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+}
+
+static int check_file(int fd, const char *path, uid_t owner, int64_t max_bytes, struct error *error)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
+		return error_set(error, ERROR_INPUT, "%s is not a regular file", path);
+	if (status.st_uid != owner)
+		return error_set(error, ERROR_INPUT, "%s is not your file", path);
+	if (status.st_size == 0)
+		return error_set(error, ERROR_INPUT, "%s is empty", path);
+	if (status.st_size > max_bytes)
+		return error_set(
+		    error, ERROR_INPUT, "%s is larger than %lld MB", path, (long long)max_bytes >> 20);
+	return 0;
+}
+
+/* Copies what is there when it is read; a file that grows meanwhile ends at max_bytes. */
+static int copy(int from, int to, int64_t max_bytes, const char *path, struct error *error)
+{
+	while (max_bytes > 0) {
+		ssize_t moved = sendfile(to, from, NULL, (size_t)max_bytes);
+
+		if (moved == 0)
+			return 0;
+		if (moved < 0 && errno != EINTR)
+			return error_errno(
+			    error, errno == ENOSPC ? ERROR_TEMPORARY : ERROR_INPUT, "cannot copy %s", path);
+		max_bytes -= moved > 0 ? moved : 0;
+	}
+	return 0;
+}
+
+int spool_copy(struct sendd *sendd, const char *path, uid_t owner, int64_t max_bytes,
+    char name[STORE_USER_BYTES], struct error *error)
+{
+	int from = path[0] == '/' ? open_unlinked(path) : -1;
+	int to = -1, result = -1;
+
+	if (from < 0)
+		return error_set(error, ERROR_INPUT, "file not found: %s", path);
+	if (check_file(from, path, owner, max_bytes, error) != 0)
+		goto out;
+	to = store_spool_create(sendd->store, name, error);
+	if (to < 0)
+		goto out;
+	result = copy(from, to, max_bytes, path, error);
+	if (result == 0)
+		result = store_spool_keep(sendd->store, to, error);
+	if (result != 0)
+		store_spool_remove(sendd->store, name);
+out:
+	fd_close(&from);
+	fd_close(&to);
+	return result;
+}
