@@ -21,9 +21,17 @@ int64_t clock_monotonic_ms(void)
 	return read_ms(CLOCK_MONOTONIC);
 }
 
+/* Milliseconds since the second began, also before 1970. */
+static int part_ms(int64_t wall_ms)
+{
+	int rest = (int)(wall_ms % 1000);
+
+	return rest < 0 ? rest + 1000 : rest;
+}
+
 static size_t format_seconds(int64_t wall_ms, char text[CLOCK_TEXT_BYTES])
 {
-	time_t seconds = (time_t)(wall_ms / 1000);
+	time_t seconds = (time_t)(wall_ms / 1000 - (wall_ms % 1000 < 0));
 	struct tm parts;
 
 	gmtime_r(&seconds, &parts);
@@ -42,6 +50,6 @@ char *clock_format_ms(int64_t wall_ms, char text[CLOCK_TEXT_BYTES])
 {
 	size_t used = format_seconds(wall_ms, text);
 
-	snprintf(text + used, CLOCK_TEXT_BYTES - used, ".%03dZ", (int)(wall_ms % 1000));
+	snprintf(text + used, CLOCK_TEXT_BYTES - used, ".%03dZ", part_ms(wall_ms));
 	return text;
 }

@@ -11,6 +11,7 @@
 #include "buf.h"
 #include "config_keys.h"
 #include "fd.h"
+#include "utf8.h"
 #include "xalloc.h"
 
 enum {
@@ -48,7 +49,7 @@ static void keep(struct reader *reader, const char *text, char **field)
 	*field = own(reader, xstrdup(text));
 }
 
-/* "FILE:LINE: ...", one line whatever stands in the file. Of a long file name the end tells more. */
+/* "FILE:LINE: ..."; of a long file name the end tells more. */
 static int fail(struct reader *reader, size_t line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -63,9 +64,6 @@ static int fail(struct reader *reader, size_t line, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	for (char *c = text; *c != '\0'; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			*c = '?';
 	return error_set(
 	    reader->error, ERROR_CONFIG, "%s%s:%zu: %s", len > NAME_BYTES ? "..." : "", name, line, text);
 }
@@ -284,7 +282,7 @@ static int read_texts(struct reader *reader, const yaml_node_t *node)
 			continue;
 		if (value->type != YAML_SCALAR_NODE || strlen(scalar(value)) != value->data.scalar.length ||
 		    value->data.scalar.length == 0 ||
-		    config_count_characters(scalar(value)) > CONFIG_MAX_TEXT)
+		    utf8_count(scalar(value), value->data.scalar.length) > CONFIG_MAX_TEXT)
 			return fail(reader, line_of(value), "texts.%s must be a text of 1 to %d characters",
 			    scalar(name), CONFIG_MAX_TEXT);
 		keep(reader, scalar(name), &text->name);

@@ -82,8 +82,6 @@ extern const struct config_table config_file_table;
 
 /* Whether text has 1 to max bytes, all of them from set. */
 bool config_consists_of(const char *text, const char *set, size_t max);
-/* Unicode code points of a text in UTF-8. */
-size_t config_count_characters(const char *text);
 
 config_set_fn config_set_access;
 config_set_fn config_set_account;

@@ -8,6 +8,7 @@
 
 #include "log.h"
 #include "num.h"
+#include "utf8.h"
 #include "xalloc.h"
 
 enum { SOCKET_PATH_BYTES = 107, URL_MAX_BYTES = 2000 };
@@ -37,15 +38,6 @@ bool config_consists_of(const char *text, const char *set, size_t max)
 	return len >= 1 && len <= max && strspn(text, set) == len;
 }
 
-size_t config_count_characters(const char *text)
-{
-	size_t count = 0;
-
-	for (; *text != '\0'; text++)
-		count += ((unsigned char)*text & 0xc0) != 0x80;
-	return count;
-}
-
 /* An account as login programs allow it; the system may know stranger ones than useradd makes. */
 static bool is_account(const char *text)
 {
@@ -56,7 +48,7 @@ static bool is_account(const char *text)
 
 int config_set_text(struct config_setting *s)
 {
-	size_t count = config_count_characters(s->text);
+	size_t count = utf8_count(s->text, strlen(s->text));
 
 	if (count < (size_t)s->key->low || count > (size_t)s->key->high)
 		return explain(

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "utf8.h"
+
 static const struct {
 	const char *name;
 	int exit_code;
@@ -20,29 +22,44 @@ static const struct {
     [ERROR_BUG] = {"bug", EX_SOFTWARE, false},
 };
 
+/* Formats the text; where it is longer than max bytes, it ends in "..." at a character. */
+static void format_text(struct error *error, size_t max, const char *format, va_list args)
+{
+	char text[4096];
+	size_t len;
+	bool cut;
+
+	vsnprintf(text, sizeof text, format, args);
+	utf8_make_line(text);
+	len = strlen(text);
+	cut = len > max;
+	snprintf(error->text, sizeof error->text, "%.*s%s", (int)(cut ? utf8_cut(text, len, max - 3) : len),
+	    text, cut ? "..." : "");
+}
+
 int error_set(struct error *error, enum error_kind kind, const char *format, ...)
 {
 	va_list args;
 
-	error->kind = kind;
 	va_start(args, format);
-	vsnprintf(error->text, sizeof error->text, format, args);
+	format_text(error, sizeof error->text - 1, format, args);
 	va_end(args);
+	error->kind = kind;
 	return -1;
 }
 
 int error_errno(struct error *error, enum error_kind kind, const char *format, ...)
 {
-	int code = errno;
+	const char *reason = strerror(errno);
 	va_list args;
 	size_t used;
 
-	error->kind = kind;
 	va_start(args, format);
-	vsnprintf(error->text, sizeof error->text, format, args);
+	format_text(error, sizeof error->text - 1 - strlen(": ") - strlen(reason), format, args);
 	va_end(args);
+	error->kind = kind;
 	used = strlen(error->text);
-	snprintf(error->text + used, sizeof error->text - used, ": %s", strerror(code));
+	snprintf(error->text + used, sizeof error->text - used, ": %s", reason);
 	return -1;
 }
 

@@ -3,7 +3,8 @@
  *
  * A function that can fail returns 0 or -1 and fills a struct error that its caller hands in; on success
  * the struct is left untouched. The text is one line without a newline, complete enough to be printed as
- * it is: what failed, on what, what to do. Only main prints and exits.
+ * it is: what failed, on what, what to do. Only main prints and exits. Whatever was put into it, it is valid
+ * UTF-8 without control characters ('?' in their place); what is too long ends in "...".
  */
 #ifndef TGTOOLS_ERROR_H
 #define TGTOOLS_ERROR_H
@@ -29,7 +30,7 @@ struct error {
 int error_set(struct error *error, enum error_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* As error_set, with ": " and the text of errno at the end. */
+/* As error_set, with ": " and the text of errno at the end; that is never cut. */
 int error_errno(struct error *error, enum error_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -28,13 +28,15 @@ int num_int64(const char *text, int64_t low, int64_t high, int64_t *result)
 
 int num_decimal(const char *text, double *result)
 {
-	char *end;
+	size_t whole = strspn(text, "0123456789"), end = whole;
 	double value;
 
-	if (text[strspn(text, "0123456789.")] != '\0' || !is_digit(text[0]))
+	if (text[whole] == '.')
+		end += 1 + strspn(text + whole + 1, "0123456789");
+	if (whole == 0 || end == whole + 1 || text[end] != '\0')
 		return -1;
-	value = strtod(text, &end);
-	if (*end != '\0' || !isfinite(value))
+	value = strtod(text, NULL);
+	if (!isfinite(value))
 		return -1;
 	*result = value;
 	return 0;
