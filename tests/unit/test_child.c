@@ -1,0 +1,495 @@
+/*
+ * Scripts of people are started by this module. Whatever one of them does (hang, flood, detach, kill its
+ * parent), it must end at its deadline with all that it started, and must not touch its neighbours.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "clock.h"
+#include "fd.h"
+#include "xalloc.h"
+
+enum { OUTPUT_MAX = 1000, ERRORS_MAX = 100, LONG_MS = 60000 };
+
+static char *const environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "WORD=a b", NULL};
+static char directory[] = "/tmp/tgchild.XXXXXX";
+
+static int make_directory(void **state)
+{
+	(void)state;
+	return mkdtemp(directory) == NULL ? -1 : chdir(directory);
+}
+
+static int remove_directory(void **state)
+{
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0)
+		execl("/bin/rm", "rm", "-rf", directory, (char *)NULL);
+	return chdir("/") | (waitpid(pid, NULL, 0) != pid);
+}
+
+static struct child *start_shell(const char *commands, int64_t timeout_ms)
+{
+	char *argv[] = {"/bin/sh", "-c", (char *)commands, NULL};
+	struct child_options options = {.argv = argv,
+	    .environment = environment,
+	    .directory = directory,
+	    .timeout_ms = timeout_ms,
+	    .output_max_bytes = OUTPUT_MAX,
+	    .errors_max_bytes = ERRORS_MAX};
+	struct child *child = NULL;
+	struct error error = {.text = ""};
+
+	if (child_start(&options, &child, &error) != 0)
+		fail_msg("%s", error.text);
+	return child;
+}
+
+static struct child_result result_of(struct child *child)
+{
+	struct child_result result;
+
+	assert_int_equal(child_wait_any(&child, 1, -1, LONG_MS), 0);
+	child_result(child, &result);
+	child_free(child);
+	return result;
+}
+
+static struct child_result run_shell(const char *commands, int64_t timeout_ms)
+{
+	return result_of(start_shell(commands, timeout_ms));
+}
+
+static void result_free(struct child_result *result)
+{
+	buf_free(&result->output);
+	buf_free(&result->errors);
+}
+
+/* A zombie that nobody reaps is gone all the same. */
+static bool is_gone(pid_t pid)
+{
+	char *path = xasprintf("/proc/%ld/stat", (long)pid), *end;
+	struct buf stat = BUF_INIT(4096);
+	int fd = open(path, O_RDONLY);
+	bool gone = fd < 0 || fd_read_all(fd, &stat) != 0;
+
+	if (!gone) {
+		end = strrchr(buf_text(&stat), ')');
+		gone = end == NULL || end[2] == 'Z' || end[2] == 'X';
+	}
+	fd_close(&fd);
+	buf_free(&stat);
+	free(path);
+	return gone;
+}
+
+static void pause_briefly(void)
+{
+	nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+}
+
+static void assert_goes(pid_t pid)
+{
+	int64_t end_ms = clock_monotonic_ms() + 10000;
+
+	assert_true(pid > 1);
+	while (!is_gone(pid)) {
+		assert_true(clock_monotonic_ms() < end_ms);
+		pause_briefly();
+	}
+}
+
+/* Waits for a file with a process id in it, and for its newline. */
+static pid_t read_pid(const char *name)
+{
+	int64_t end_ms = clock_monotonic_ms() + 10000;
+	struct buf text = BUF_INIT(64);
+	pid_t pid;
+	int fd;
+
+	while (strchr(buf_text(&text), '\n') == NULL) {
+		assert_true(clock_monotonic_ms() < end_ms);
+		buf_clear(&text);
+		fd = open(name, O_RDONLY);
+		if (fd < 0 || fd_read_all(fd, &text) != 0)
+			pause_briefly();
+		fd_close(&fd);
+	}
+	pid = (pid_t)strtol(buf_text(&text), NULL, 10);
+	buf_free(&text);
+	unlink(name);
+	return pid;
+}
+
+static void what_it_gets(void **state)
+{
+	static const char commands[] =
+	    "cat; pwd; env | sort | grep -v '^PWD='; ls /proc/self/fd | tr '\\n' ' ';"
+	    "grep -E '^Sig(Blk|Ign)' /proc/self/status | tr -d '\\t';"
+	    "ulimit -c; echo oops >&2; exit 3";
+	char *expected = xasprintf("%s\nPATH=/usr/local/bin:/usr/bin:/bin\nWORD=a b\n0 1 2 3 "
+				   "SigBlk:0000000000000000\nSigIgn:0000000000000000\n0\n",
+	    directory);
+	struct child_result result;
+	sigset_t blocked, now;
+	int extra = dup2(STDERR_FILENO, 50);
+
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_IGN);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+	result = run_shell(commands, LONG_MS);
+	sigprocmask(SIG_UNBLOCK, &blocked, &now);
+	signal(SIGCHLD, SIG_DFL);
+	signal(SIGPIPE, SIG_DFL);
+	close(extra);
+	assert_string_equal(buf_text(&result.output), expected);
+	assert_string_equal(buf_text(&result.errors), "oops\n");
+	assert_int_equal(result.exit_status, 3);
+	assert_int_equal(result.signal, 0);
+	assert_false(result.timed_out);
+	assert_false(result.output_cut);
+	/* The mask of the caller is as it was. */
+	assert_true(sigismember(&now, SIGUSR1));
+	assert_false(sigismember(&now, SIGTERM));
+	result_free(&result);
+	free(expected);
+}
+
+/* ls sees its own descriptor of the directory as the fourth. */
+static void nobody_stays(void **state)
+{
+	int status;
+
+	(void)state;
+	errno = 0;
+	assert_int_equal(waitpid(-1, &status, WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
+}
+
+static void ended_by_a_signal(void **state)
+{
+	struct child_result result = run_shell("kill -SEGV $$", LONG_MS);
+
+	(void)state;
+	assert_int_equal(result.exit_status, -1);
+	assert_int_equal(result.signal, SIGSEGV);
+	assert_false(result.timed_out);
+	result_free(&result);
+}
+
+static void deadline(void **state)
+{
+	struct child_result result = run_shell("trap 'echo bye; exit 4' TERM; sleep 60 & wait", 200);
+
+	(void)state;
+	assert_true(result.timed_out);
+	assert_int_equal(result.exit_status, 4);
+	assert_string_equal(buf_text(&result.output), "bye\n");
+	assert_in_range(result.duration_ms, 200, 1900);
+	result_free(&result);
+}
+
+static void deadline_for_one_that_ignores_it(void **state)
+{
+	struct child_result result = run_shell("trap '' TERM; echo $$ >pid; while :; do sleep 60; done", 200);
+
+	(void)state;
+	assert_true(result.timed_out);
+	assert_int_equal(result.signal, SIGKILL);
+	assert_in_range(result.duration_ms, 200 + CHILD_GRACE_MS, LONG_MS / 2);
+	assert_goes(read_pid("pid"));
+	result_free(&result);
+}
+
+static void deadline_for_one_that_is_stopped(void **state)
+{
+	struct child_result result = run_shell("kill -STOP $$; echo on", 200);
+
+	(void)state;
+	assert_true(result.timed_out);
+	assert_int_equal(result.signal, SIGTERM);
+	result_free(&result);
+}
+
+/* It has the pipe of stdout, and would hold up whoever waits for its end. */
+static void job_in_the_background(void **state)
+{
+	struct child_result result = run_shell("sleep 60 & echo $! >pid; echo done", LONG_MS);
+
+	(void)state;
+	assert_string_equal(buf_text(&result.output), "done\n");
+	assert_int_equal(result.exit_status, 0);
+	assert_in_range(result.duration_ms, 0, 20000);
+	assert_goes(read_pid("pid"));
+	result_free(&result);
+}
+
+static void job_in_a_session_of_its_own(void **state)
+{
+	struct child_result result =
+	    run_shell("setsid sh -c 'setsid sleep 60 & echo $! >inner; echo $$ >outer; exec sleep 60' &\n"
+		      "while [ ! -s outer ]; do :; done",
+		LONG_MS);
+
+	(void)state;
+	assert_int_equal(result.exit_status, 0);
+	assert_in_range(result.duration_ms, 0, 20000);
+	/* At once, not some time: nothing of it is left when the end is told. */
+	assert_true(is_gone(read_pid("outer")));
+	assert_true(is_gone(read_pid("inner")));
+	result_free(&result);
+}
+
+/* The first of them is an orphan while its script still runs, and the second script must not care. */
+static void orphans_belong_to_one_script(void **state)
+{
+	struct child *children[2];
+	struct child_result result;
+
+	(void)state;
+	children[0] =
+	    start_shell("(setsid sh -c 'echo $$ >orphan; until [ -e go ]; do sleep 0.02; done;"
+			"echo alive >answer' &); until [ -s answer ]; do sleep 0.02; done; cat answer",
+		LONG_MS);
+	assert_true(read_pid("orphan") > 1);
+	children[1] = start_shell("exit 0", LONG_MS);
+	assert_int_equal(child_wait_any(children, 2, -1, LONG_MS), 1);
+	child_free(children[1]);
+	children[1] = NULL;
+	close(open("go", O_CREAT | O_WRONLY, 0600));
+	result = result_of(children[0]);
+	assert_string_equal(buf_text(&result.output), "alive\n");
+	result_free(&result);
+	unlink("go");
+	unlink("answer");
+}
+
+static void too_much_output(void **state)
+{
+	struct child_result result = run_shell("seq 200000; echo end >&2", LONG_MS);
+
+	(void)state;
+	assert_int_equal(result.exit_status, 0);
+	assert_true(result.output_cut);
+	assert_int_equal(result.output.len, OUTPUT_MAX);
+	assert_memory_equal(result.output.data, "1\n2\n3\n", 6);
+	result_free(&result);
+}
+
+static void exactly_as_much_output(void **state)
+{
+	struct child_result result = run_shell("head -c 1000 /dev/zero", LONG_MS);
+
+	(void)state;
+	assert_false(result.output_cut);
+	assert_int_equal(result.output.len, OUTPUT_MAX);
+	result_free(&result);
+}
+
+static void endless_output(void **state)
+{
+	struct child_result result = run_shell("yes & yes >&2", 200);
+
+	(void)state;
+	assert_true(result.timed_out);
+	assert_true(result.output_cut);
+	assert_int_equal(result.errors.len, ERRORS_MAX);
+	result_free(&result);
+}
+
+static void end_of_stderr(void **state)
+{
+	struct child_result result = run_shell("seq 99999 >&2; printf x >&2; printf 'y\\n' >&2", LONG_MS);
+
+	(void)state;
+	assert_int_equal(result.errors.len, ERRORS_MAX);
+	assert_string_equal(buf_text(&result.errors) + ERRORS_MAX - 9, "\n99999\nxy\n" + 1);
+	result_free(&result);
+}
+
+static void write_program(const char *name, const char *text, mode_t mode)
+{
+	int fd = open(name, O_CREAT | O_TRUNC | O_WRONLY, mode);
+
+	assert_true(fd >= 0);
+	assert_int_equal(fchmod(fd, mode), 0);
+	assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
+	close(fd);
+}
+
+static void what_cannot_start(void **state)
+{
+	static const struct {
+		const char *name, *text;
+		mode_t mode;
+		const char *directory, *expected;
+	} cases[] = {
+	    {"missing", NULL, 0, NULL, "No such file"},
+	    {"plain", "#!/bin/sh\n", 0600, NULL, "Permission denied"},
+	    {"empty", "", 0700, NULL, "no first line"},
+	    {"words", "echo hello\n", 0700, NULL, "no first line"},
+	    {"lost", "#!/no/such/interpreter\n", 0700, NULL, "interpreter that its first line names"},
+	    {"dos", "#!/bin/sh\r\n", 0700, NULL, "interpreter that its first line names"},
+	    {"fine", "#!/bin/sh\n", 0700, "/no/such/directory", "cannot enter directory /no/such"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char *path = xasprintf("%s/%s", directory, cases[i].name);
+		char *argv[] = {path, NULL};
+		struct child_options options = {.argv = argv,
+		    .environment = environment,
+		    .directory = cases[i].directory,
+		    .timeout_ms = LONG_MS};
+		struct child *child = NULL;
+		struct error error = {.text = ""};
+
+		if (cases[i].text != NULL)
+			write_program(path, cases[i].text, cases[i].mode);
+		assert_int_equal(child_start(&options, &child, &error), -1);
+		assert_null(child);
+		if (strstr(error.text, cases[i].expected) == NULL)
+			fail_msg("%s: %s", cases[i].name, error.text);
+		free(path);
+	}
+	nobody_stays(state);
+}
+
+/* Each is found once, in the order of their ends, whatever the others do. */
+static void many_at_once(void **state)
+{
+	static const char *const commands[] = {"exec sleep 60", "yes", "kill -KILL $$",
+	    "kill -KILL $PPID; while :; do :; done", "exit 1", "sleep 60 &", "kill -STOP $$", "echo ok"};
+	enum { COUNT = sizeof commands / sizeof commands[0] };
+	struct child *children[COUNT];
+	bool seen[COUNT] = {false};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT; i++)
+		children[i] = start_shell(commands[i], i == 0 ? 1500 : 700);
+	for (size_t i = 0; i < COUNT; i++) {
+		int index = child_wait_any(children, COUNT, -1, LONG_MS);
+
+		assert_in_range(index, 0, COUNT - 1);
+		assert_false(seen[index]);
+		assert_true(i == COUNT - 1 || index != 0);
+		seen[index] = true;
+		child_free(children[index]);
+		children[index] = NULL;
+	}
+	assert_int_equal(child_wait_any(children, COUNT, -1, 0), -1);
+	nobody_stays(state);
+}
+
+static void supervisor_killed(void **state)
+{
+	struct child_result result =
+	    run_shell("echo $$ >pid; kill -KILL $PPID; while :; do :; done", LONG_MS);
+
+	(void)state;
+	assert_int_equal(result.signal, SIGKILL);
+	assert_in_range(result.duration_ms, 0, 20000);
+	assert_goes(read_pid("pid"));
+	result_free(&result);
+}
+
+static void waking_and_limits(void **state)
+{
+	struct child *child = start_shell("sleep 60", LONG_MS);
+	int64_t start_ms = clock_monotonic_ms();
+	int wake = eventfd(0, EFD_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(child_wait_any(&child, 1, wake, 50), -1);
+	assert_in_range(clock_monotonic_ms() - start_ms, 50, 20000);
+	assert_int_equal(eventfd_write(wake, 1), 0);
+	assert_int_equal(child_wait_any(&child, 1, wake, -1), -1);
+	assert_in_range(clock_monotonic_ms() - start_ms, 50, 20000);
+	close(wake);
+	child_free(child);
+	nobody_stays(state);
+}
+
+static void freed_while_it_runs(void **state)
+{
+	struct child *child = start_shell(
+	    "trap '' TERM INT HUP; (setsid sleep 60 & echo $! >far); sleep 60 & echo $! >near; wait",
+	    LONG_MS);
+	pid_t near = read_pid("near"), far = read_pid("far");
+	int64_t start_ms = clock_monotonic_ms();
+
+	(void)state;
+	assert_false(is_gone(near));
+	child_free(child);
+	assert_in_range(clock_monotonic_ms() - start_ms, 0, 1900);
+	assert_true(is_gone(near));
+	assert_true(is_gone(far));
+}
+
+/* As after kill -9 of the runner, or the out-of-memory killer. */
+static void caller_killed(void **state)
+{
+	pid_t caller = fork(), near, far;
+
+	(void)state;
+	if (caller == 0) {
+		start_shell("(setsid sleep 60 & echo $! >far); echo $$ >near; exec sleep 60", LONG_MS);
+		pause();
+		_exit(1);
+	}
+	near = read_pid("near");
+	far = read_pid("far");
+	assert_false(is_gone(near));
+	kill(caller, SIGKILL);
+	waitpid(caller, NULL, 0);
+	assert_goes(near);
+	assert_goes(far);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_it_gets),
+	    cmocka_unit_test(nobody_stays),
+	    cmocka_unit_test(ended_by_a_signal),
+	    cmocka_unit_test(deadline),
+	    cmocka_unit_test(deadline_for_one_that_ignores_it),
+	    cmocka_unit_test(deadline_for_one_that_is_stopped),
+	    cmocka_unit_test(job_in_the_background),
+	    cmocka_unit_test(job_in_a_session_of_its_own),
+	    cmocka_unit_test(orphans_belong_to_one_script),
+	    cmocka_unit_test(too_much_output),
+	    cmocka_unit_test(exactly_as_much_output),
+	    cmocka_unit_test(endless_output),
+	    cmocka_unit_test(end_of_stderr),
+	    cmocka_unit_test(what_cannot_start),
+	    cmocka_unit_test(many_at_once),
+	    cmocka_unit_test(supervisor_killed),
+	    cmocka_unit_test(waking_and_limits),
+	    cmocka_unit_test(freed_while_it_runs),
+	    cmocka_unit_test(caller_killed),
+	};
+
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
