@@ -3,45 +3,34 @@
 #include <limits.h>
 #include <string.h>
 
-/*
- * json-c 0.16 keeps reading after the first value unless JSON_TOKENER_STRICT, and checks UTF-8 only with
- * JSON_TOKENER_VALIDATE_UTF8.
- */
 int json_parse(
     const char *data, size_t len, const char *what, struct json_object **value, struct error *error)
 {
-	struct json_tokener *tokener = json_tokener_new_ex(JSON_MAX_DEPTH);
+	struct json_tokener *tokener;
 	struct json_object *parsed;
 	enum json_tokener_error code;
-	int result = -1;
 
+	if (len > INT_MAX - 1)
+		return error_set(error, ERROR_INPUT, "%s is too large", what);
+	if (json_check(data, len, what, error) != 0)
+		return -1;
+	/* json-c counts the value itself as a level. */
+	tokener = json_tokener_new_ex(JSON_MAX_DEPTH + 1);
 	if (tokener == NULL)
 		return error_set(error, ERROR_TEMPORARY, "out of memory");
-	if (len > INT_MAX - 1) {
-		json_tokener_free(tokener);
-		return error_set(error, ERROR_INPUT, "%s is too large", what);
-	}
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
 	parsed = json_tokener_parse_ex(tokener, data, (int)len);
 	code = json_tokener_get_error(tokener);
-	if (code == json_tokener_continue && len > 0) {
+	if (code == json_tokener_continue) {
 		/* A bare number ends only at what follows it. */
 		parsed = json_tokener_parse_ex(tokener, "", 1);
 		code = json_tokener_get_error(tokener);
 	}
-	if (code == json_tokener_continue || len == 0)
-		error_set(error, ERROR_INPUT, "%s is not complete JSON", what);
-	else if (code != json_tokener_success)
-		error_set(error, ERROR_INPUT, "%s is not JSON: %s at byte %zu", what,
-		    json_tokener_error_desc(code), json_tokener_get_parse_end(tokener));
-	else
-		result = 0;
 	json_tokener_free(tokener);
-	if (result == 0)
-		*value = parsed;
-	else
-		json_object_put(parsed);
-	return result;
+	if (code != json_tokener_success)
+		return error_set(error, ERROR_INPUT, "%s: %s", what, json_tokener_error_desc(code));
+	*value = parsed;
+	return 0;
 }
 
 int json_parse_object(

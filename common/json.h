@@ -1,6 +1,7 @@
 /*
- * json-c with caps and typed access. Input is hostile: it is measured before it is parsed, must be valid
- * UTF-8, one value with nothing but white space after it, and not nested deeper than JSON_MAX_DEPTH.
+ * json-c with caps and typed access. Input is hostile: it is measured and checked before it is parsed. It
+ * must be JSON as RFC 8259 has it, valid UTF-8, one value with nothing but white space around it, not nested
+ * deeper than JSON_MAX_DEPTH, its whole numbers within int64.
  *
  * Ownership is json-c's: json_parse hands out a reference that the caller puts (json_object_put); the
  * getters borrow from the object.
@@ -17,6 +18,10 @@
 #include "error.h"
 
 enum { JSON_MAX_DEPTH = 32 };
+
+/* Whether len bytes are JSON of at most JSON_MAX_DEPTH levels; builds nothing. ERROR_INPUT says what and
+ * where. */
+int json_check(const char *data, size_t len, const char *what, struct error *error);
 
 /* Parses len bytes. ERROR_INPUT says what is wrong and at which byte; "what" names the input in the text. */
 int json_parse(

@@ -1,7 +1,8 @@
 /*
- * The log of the services: one event a line on stderr, JSON or text. Everything that is not ours is made
- * printable and bounded here, so that no text from outside can forge a line; a registered secret is
- * replaced wherever it would appear. Never log the text of a message.
+ * The log of the services: one event a line on stderr, JSON or text, at most 4096 bytes. Values are made
+ * printable and bounded here (a value of more than 1 KB is cut, a field for which there is no room left out),
+ *so that no text from outside can forge a line; a registered secret is replaced wherever it would appear.
+ *Never log the text of a message.
  *
  *	log_info("message delivered", LOG_INT("id", id), LOG_STR("user", user));
  */
@@ -9,6 +10,7 @@
 #define TGTOOLS_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
@@ -19,7 +21,13 @@ struct log_field {
 	int64_t number;
 };
 
-#define LOG_STR(key, text) ((struct log_field){(key), (text) ? (text) : "", 0})
+/* A function, since an array may be handed in as well as a pointer that is NULL. */
+static inline struct log_field log_field_text(const char *key, const char *text)
+{
+	return (struct log_field){key, text != NULL ? text : "", 0};
+}
+
+#define LOG_STR(key, text) log_field_text((key), (text))
 #define LOG_INT(key, number) ((struct log_field){(key), NULL, (number)})
 
 /* program is borrowed for good. Before this call: text, level info, program "tgtools". */

@@ -17,19 +17,33 @@ char *path_join(const char *directory, const char *name)
 	return xasprintf("%s%s%s", directory, len > 0 && directory[len - 1] == '/' ? "" : "/", name);
 }
 
+static int make_directory(const char *path, mode_t mode, struct error *error)
+{
+	struct stat status;
+
+	if (mkdir(path, mode) == 0)
+		return 0;
+	if (errno == EEXIST && stat(path, &status) == 0) {
+		if (S_ISDIR(status.st_mode))
+			return 0;
+		errno = ENOTDIR;
+	}
+	return error_errno(error, ERROR_CONFIG, "cannot create directory %s", path);
+}
+
 int path_make_directories(const char *path, mode_t mode, struct error *error)
 {
 	char *copy = xstrdup(path);
+	char *slash = copy;
 	int result = 0;
 
-	for (char *slash = strchr(copy + 1, '/'); result == 0; slash = strchr(slash + 1, '/')) {
+	while (result == 0 && slash != NULL) {
+		slash = strchr(slash + strspn(slash, "/"), '/');
 		if (slash != NULL)
 			*slash = '\0';
-		if (mkdir(copy, mode) != 0 && errno != EEXIST)
-			result = error_errno(error, ERROR_CONFIG, "cannot create directory %s", copy);
-		if (slash == NULL)
-			break;
-		*slash = '/';
+		result = make_directory(copy, mode, error);
+		if (slash != NULL)
+			*slash = '/';
 	}
 	free(copy);
 	return result;
@@ -50,7 +64,9 @@ int path_sync_directory(const char *path, struct error *error)
 
 static char *if_executable(char *path)
 {
-	if (access(path, X_OK) == 0)
+	struct stat status;
+
+	if (stat(path, &status) == 0 && S_ISREG(status.st_mode) && access(path, X_OK) == 0)
 		return path;
 	free(path);
 	return NULL;
