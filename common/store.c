@@ -41,7 +41,8 @@ static const unsigned long network_file_systems[] = {NFS_SUPER_MAGIC, SMB_SUPER_
 
 int store_fail(struct error *error, int code, const char *doing)
 {
-	if (code == MDB_MAP_FULL || code == ENOSPC || code == EDQUOT)
+	/* LMDB 0.9.24 makes EIO of a write that was cut short, which is what the last bytes of a disk do. */
+	if (code == MDB_MAP_FULL || code == ENOSPC || code == EDQUOT || code == EIO)
 		return error_set(error, ERROR_TEMPORARY, "the store or its disk is full: %s", doing);
 	if (code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_INVALID || code == MDB_PANIC)
 		return error_set(

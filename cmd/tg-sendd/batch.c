@@ -71,8 +71,9 @@ static int commit_all(struct sendd *sendd, struct op *ops, struct error *error)
 
 	if (store_begin(sendd->store, &txn, error) != 0)
 		return -1;
-	if (delivery_record_all(sendd, txn, error) != 0 || apply_list(sendd, txn, ops, error) != 0 ||
-	    delivery_pick(sendd, txn, error) != 0) {
+	/* Picking may end attempts that a crash interrupted, so recording comes after it. */
+	if (delivery_pick(sendd, txn, error) != 0 || delivery_record_all(sendd, txn, error) != 0 ||
+	    apply_list(sendd, txn, ops, error) != 0) {
 		store_abort(txn);
 		return -1;
 	}
@@ -95,7 +96,8 @@ static void commit_alone(struct sendd *sendd, struct op *op)
 			store_abort(txn);
 	}
 	if (result != 0) {
-		log_error("request failed", LOG_STR("error", error.text));
+		if (!error_is_temporary(error.kind))
+			log_error("request failed", LOG_STR("error", error.text));
 		op_reset(op);
 		op_fail(op, error_is_temporary(error.kind) ? 503 : 500, "%s", error.text);
 	}

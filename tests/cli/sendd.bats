@@ -1,0 +1,349 @@
+#!/usr/bin/env bats
+# tg-sendd alone against the simulator: what it accepted arrives, once and in order, whatever dies or
+# refuses on the way, and no caller gets further than the kernel says it may.
+
+load helper
+
+setup() {
+	start_sim
+	write_config 'delivery: {overall_per_second: 0, chat_per_second: 0, group_per_minute: 0, user_quota: 50}'
+}
+
+teardown() {
+	local dir=$DIR
+	for name in "${!PIDS[@]}"; do stop "$name" || true; done
+	mountpoint -q "$dir/store" && umount "$dir/store"
+	stop_all
+}
+
+make_chat() {
+	sim POST /sim/chat "{\"chat_id\":$1,\"type\":\"${2:-private}\",\"first_name\":\"A\"}" >/dev/null
+}
+
+# calls CHAT FROM TO: one POST /calls with so many numbered messages.
+calls() {
+	seq -f "{\"method\":\"sendMessage\",\"chat_id\":$1,\"text\":\"message %g\"}" "$2" "$3" >"$DIR/calls.in"
+	api POST /calls '' --data-binary "@$DIR/calls.in"
+}
+
+# What a chat shows, the bot's texts alone, one a line.
+shown() {
+	sim GET "/sim/chat?id=$1" | jq -r '.messages[] | select(.from == "bot") | .text // .caption // .photo.file_name'
+}
+
+wait_delivered() {
+	sim GET "/sim/wait?delivered=$1&timeout_ms=20000" >/dev/null
+}
+
+queue_has() {
+	api GET '/queue?user=*' | jq -e "[.messages[] | select($1)] | length == $2" >/dev/null
+}
+
+# request BYTES: sends raw bytes to the socket and prints what comes back until the service closes, or 5 s.
+request() {
+	python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect(sys.argv[1])
+s.sendall(sys.argv[2].encode().decode("unicode_escape").encode("latin1"))
+try:
+    while (data := s.recv(65536)):
+        sys.stdout.write(data.decode("latin1"))
+except TimeoutError:
+    pass' "$SOCKET" "$1"
+}
+
+@test "messages accepted while Telegram is away arrive afterwards, all, in order, also after kill -9" {
+	make_chat 1
+	make_chat 2
+	start_sendd
+	sim POST /sim/fault '{"method":"*","count":-1,"kind":"http","status":502}' >/dev/null
+	for i in $(seq 1 20); do
+		calls 1 $((i * 10 - 9)) $((i * 10)) >/dev/null
+		calls 2 $((i * 10 - 9)) $((i * 10)) >/dev/null
+	done
+	stop sendd KILL || true
+	start_sendd
+	queue_has true 400
+	sim DELETE /sim/fault >/dev/null
+	wait_delivered 400
+	diff <(shown 1) <(seq -f 'message %g' 200)
+	diff <(shown 2) <(seq -f 'message %g' 200)
+	wait_until 10 queue_has true 0
+}
+
+@test "a chat that waits holds up no other, and goes on in order" {
+	make_chat 1
+	make_chat 2
+	start_sendd
+	sim POST /sim/fault '{"method":"sendMessage","chat_id":1,"count":1,"kind":"retry_after","seconds":2}' >/dev/null
+	calls 1 1 3 >/dev/null
+	calls 2 1 3 >/dev/null
+	sim GET '/sim/wait?chat=2&count=3&timeout_ms=1500' >/dev/null
+	[[ -z $(shown 1) ]]
+	wait_delivered 6
+	diff <(shown 1) <(seq -f 'message %g' 3)
+}
+
+@test "a wait that Telegram asked for survives a restart" {
+	make_chat 1
+	start_sendd
+	sim POST /sim/fault '{"method":"sendMessage","chat_id":1,"count":1,"kind":"retry_after","seconds":30}' >/dev/null
+	calls 1 1 1 >/dev/null
+	wait_until 5 queue_has '.attempts == 1 and .state == "queued"' 1
+	stop sendd
+	start_sendd
+	queue_has '.attempts == 1 and .next_attempt_at > .accepted_at' 1
+	[[ -z $(shown 1) ]]
+}
+
+@test "an update counts once, and is out of the inbox with its calls" {
+	make_chat 1
+	say 1 hello
+	tg-poll -c "$CONFIG" --once >"$DIR/updates.out"
+	id=$(jq .update_id "$DIR/updates.out")
+	start_sendd
+	[[ $(api GET /health | jq .updates_waiting) == 1 ]]
+	line="{\"update_id\":$id,\"calls\":[{\"method\":\"sendMessage\",\"chat_id\":1,\"text\":\"yes\"}]}"
+	[[ $(api POST /calls "$line" | jq -c '.results[0] | [.ok, .duplicate]') == '[true,null]' ]]
+	[[ $(api POST /calls "$line" | jq -c '.results[0] | [.ok, .duplicate]') == '[true,true]' ]]
+	wait_chat 1 yes
+	[[ $(shown 1) == yes ]]
+	[[ $(api GET /health | jq .updates_waiting) == 0 ]]
+}
+
+@test "what is wrong with one call is told and stops no other" {
+	make_chat 1
+	start_sendd
+	printf '%s\n' '{"update_id":5' '[]' '{"method":"send message","chat_id":1}' \
+		'{"method":"sendMessage","chat_id":"one","text":"x"}' \
+		'{"method":"sendMessage","chat_id":1,"text":"good"}' >"$DIR/in"
+	api POST /calls '' --data-binary "@$DIR/in" >"$DIR/out"
+	[[ $(jq -c '[.results[].ok]' "$DIR/out") == '[false,false,false,false,true]' ]]
+	wait_chat 1 good
+}
+
+@test "what comes twice under one key is taken once" {
+	make_chat 1
+	start_sendd
+	for i in 1 2 3; do
+		api POST /calls '{"method":"sendMessage","chat_id":1,"text":"once"}' -H 'Idempotency-Key: abc'
+	done | sort -u >"$DIR/answers"
+	[[ $(wc -l <"$DIR/answers") -le 1 ]]
+	api POST /calls '{"method":"sendMessage","chat_id":1,"text":"last"}' -H 'Idempotency-Key: abd' >/dev/null
+	wait_chat 1 last
+	[[ $(shown 1 | grep -c once) == 1 ]]
+	[[ $(api POST /calls '{}' -H 'Idempotency-Key: a b' | jq -r .error) == Idempotency-Key* ]]
+}
+
+@test "a message on the wire when tg-sendd dies: at-least-once sends it again, at-most-once keeps it as uncertain" {
+	for policy in at-least-once at-most-once; do
+		write_config "delivery: {policy: $policy}"
+		rm -rf "$DIR/store"
+		sim POST /sim/reset >/dev/null
+		make_chat 1
+		start_sendd
+		sim POST /sim/fault '{"method":"sendMessage","count":1,"kind":"stall","ms":5000}' >/dev/null
+		calls 1 1 2 >/dev/null
+		wait_until 5 queue_has '.state == "started"' 1
+		sim GET '/sim/wait?method=sendMessage&count=1&timeout_ms=5000' >/dev/null
+		stop sendd KILL || true
+		sim DELETE /sim/fault >/dev/null
+		start_sendd
+		wait_chat 1 'message 2'
+		if [[ $policy == at-least-once ]]; then
+			diff <(shown 1) <(printf 'message %d\n' 1 1 2)
+		else
+			diff <(shown 1) <(seq -f 'message %g' 2)
+			queue_has '.state == "uncertain"' 1
+		fi
+		stop sendd
+	done
+}
+
+@test "a bad token stops sending, loses nothing, and shows in /health" {
+	make_chat 1
+	start_sendd
+	sim POST /sim/fault '{"method":"*","count":-1,"kind":"unauthorized"}' >/dev/null
+	calls 1 1 5 >/dev/null
+	unhealthy() { api GET /health | jq -e '.status == "Telegram refuses the token"' >/dev/null; }
+	wait_until 5 unhealthy
+	[[ $(api GET /health '' -o /dev/null -w '%{http_code}') == 503 ]]
+	calls 1 6 10 >/dev/null
+	[[ $(sim GET /sim/stats | jq .requests) -le 10 ]]
+	sim DELETE /sim/fault >/dev/null
+	stop sendd
+	start_sendd
+	wait_delivered 10
+	diff <(shown 1) <(seq -f 'message %g' 10)
+}
+
+@test "a text whose markup is refused goes without it; a picture that is no picture goes as a document" {
+	make_chat 1
+	start_sendd
+	api POST /calls '{"method":"sendMessage","chat_id":1,"text":"a *b","parse_mode":"MarkdownV2"}' >/dev/null
+	wait_chat 1 'a *b'
+	head -c 20000 /dev/urandom >"$DIR/x.png"
+	sim POST /sim/fault '{"method":"sendPhoto","count":1,"kind":"error","status":400,"description":"Bad Request: PHOTO_INVALID_DIMENSIONS"}' >/dev/null
+	api POST /calls "{\"method\":\"sendPhoto\",\"chat_id\":1,\"photo\":\"file://$DIR/x.png\",\"caption\":\"big\"}" >/dev/null
+	wait_chat 1 big
+	[[ $(sim GET '/sim/chat?id=1' | jq -r '.messages[-1].document.file_name') == x.png ]]
+	wait_until 5 is_empty "$DIR/store/spool"
+}
+
+is_empty() {
+	[[ -z $(ls -A "$1") ]]
+}
+
+@test "a group that became a supergroup gets its messages there" {
+	make_chat -5 group
+	make_chat -1005 supergroup
+	start_sendd
+	sim POST /sim/fault '{"method":"*","chat_id":-5,"count":-1,"kind":"migrate","to":-1005}' >/dev/null
+	calls -5 1 5 >/dev/null
+	wait_delivered 5
+	diff <(shown -1005) <(seq -f 'message %g' 5)
+}
+
+@test "a refused message is kept with Telegram's words" {
+	start_sendd
+	calls 77 1 1 >/dev/null
+	wait_until 5 queue_has '.state == "dead" and .error == "Bad Request: chat not found"' 1
+	stop sendd
+	start_sendd
+	queue_has '.state == "dead"' 1
+}
+
+@test "a second tg-sendd ends with 75 and a line; a stale socket is replaced; a file in its place is not" {
+	start_sendd
+	run -75 --separate-stderr tg-sendd -c "$CONFIG"
+	[[ $stderr == "tg-sendd: another tg-sendd uses store $DIR/store; stop it first" ]]
+	sed "s|path: $DIR/store|path: $DIR/store2|" "$CONFIG" >"$DIR/other.yaml"
+	run -75 --separate-stderr tg-sendd -c "$DIR/other.yaml"
+	[[ $stderr == *"listens on $SOCKET"* ]]
+	stop sendd KILL || true
+	[[ -S $SOCKET ]]
+	start_sendd
+	stop sendd
+	[[ ! -e $SOCKET ]]
+	echo precious >"$SOCKET"
+	run -78 --separate-stderr tg-sendd -c "$CONFIG"
+	[[ $stderr == *"is not a socket"* && $(cat "$SOCKET") == precious ]]
+}
+
+@test "each thing that is wrong at the start is one line and 78" {
+	local bad
+	check() {
+		run -78 --separate-stderr tg-sendd -c "$CONFIG"
+		[[ ${#stderr_lines[@]} == 1 && $stderr == "tg-sendd: "*"$1"* && $stderr != *TEST-TOKEN* ]]
+	}
+	mkdir -m 755 "$DIR/store"
+	check "chmod 700"
+	rmdir "$DIR/store"
+	: >"$DIR/store"
+	check "$DIR/store"
+	rm "$DIR/store"
+	chmod 644 "$DIR/token"
+	check "$DIR/token"
+	chmod 600 "$DIR/token"
+	echo rubbish >"$DIR/token"
+	check "$DIR/token"
+	: >"$DIR/token"
+	check "$DIR/token"
+	rm "$DIR/token"
+	check "$DIR/token"
+	echo 'socket: [' >"$CONFIG"
+	check "$CONFIG:"
+	echo 'unknown: 1' >"$CONFIG"
+	check "$CONFIG:1: "
+	write_config
+	sed -i 's/group: ""/group: "nosuchgroup"/' "$CONFIG"
+	check "nosuchgroup"
+	write_config
+	sed -i "s|path: $SOCKET|path: $DIR/$(printf '%0120d' 0)|" "$CONFIG"
+	check "longer than"
+}
+
+@test "half a request, rubbish and ambiguous framing harm nobody else" {
+	start_sendd
+	python3 - "$SOCKET" <<-'PY' &
+		import socket, sys, time
+		held = []
+		for text in (b"", b"POST /send HT", b"POST /send HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"):
+		    s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(text); held.append(s)
+		print("held", flush=True)
+		sys.stdin.readline()
+	PY
+	PIDS[holder]=$!
+	[[ $(api GET /health | jq -r .status) == ok ]]
+	stop holder || true
+	[[ $(request 'GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n') == *'"status":"ok"'* ]]
+	[[ $(request 'POST /send HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}') == "HTTP/1.1 400"* ]]
+	[[ $(request 'POST /send HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n') == "HTTP/1.1 400"* ]]
+	[[ $(request 'POST /send HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n') == "HTTP/1.1 413"* ]]
+	head -c 1000000 /dev/urandom >"$DIR/rubbish"
+	[[ $(api POST /send '' --data-binary "@$DIR/rubbish" | jq -r .error) == *"not JSON"* ]]
+	python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.settimeout(5)
+try: s.sendall(open(sys.argv[2], "rb").read()); s.recv(100)
+except OSError: pass' "$SOCKET" "$DIR/rubbish"
+	[[ $(api GET /health | jq -r .status) == ok ]]
+}
+
+@test "one account has a bounded number of connections" {
+	start_sendd
+	run -0 python3 -c '
+import socket, sys
+held = []
+for i in range(70):
+    s = socket.socket(socket.AF_UNIX); s.settimeout(3); s.connect(sys.argv[1])
+    s.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    try:
+        if not s.recv(10): break
+    except ConnectionError: break
+    held.append(s)
+print(len(held))' "$SOCKET"
+	[[ $output == 64 ]]
+	wait_until 5 sendd_answers
+}
+
+@test "SIGHUP reloads; a bad file leaves the running configuration in force" {
+	start_sendd
+	echo 'delivery: {keep: never}' >>"$CONFIG"
+	kill -HUP "${PIDS[sendd]}"
+	wait_until 5 grep -q 'not reloaded' "$DIR/sendd.log"
+	[[ $(api GET /health | jq -r .status) == ok ]]
+	write_config
+	kill -HUP "${PIDS[sendd]}"
+	wait_until 5 grep -q 'configuration reloaded' "$DIR/sendd.log"
+}
+
+@test "a full disk refuses what is new, keeps what is there, and gets over it" {
+	[[ $EUID == 0 ]] || skip "needs root to mount a small disk"
+	mkdir -m 700 "$DIR/store"
+	mount -t tmpfs -o size=4m,mode=700 tmpfs "$DIR/store" || skip "cannot mount a tmpfs"
+	make_chat 1
+	start_sendd
+	calls 1 1 3 >/dev/null
+	wait_delivered 3
+	dd if=/dev/zero of="$DIR/store/filler" bs=64k 2>/dev/null || true
+	full() { calls 1 4 60 | jq -e '.error | contains("full")' >/dev/null; }
+	wait_until 10 full
+	rm "$DIR/store/filler"
+	works() { calls 1 100 100 | jq -e '.results[0].ok' >/dev/null; }
+	wait_until 10 works
+	wait_chat 1 'message 100'
+}
+
+@test "no token in the process list, in /proc or in the log" {
+	make_chat 1
+	start_sendd
+	calls 1 1 2 >/dev/null
+	sim POST /sim/fault '{"method":"*","count":2,"kind":"close_before"}' >/dev/null
+	calls 1 3 4 >/dev/null
+	wait_delivered 4
+	! ps axww -o args | grep -F TEST-TOKEN-for | grep -v grep
+	! tr '\0' '\n' <"/proc/${PIDS[sendd]}/environ" | grep -F TEST-TOKEN
+	! grep -F TEST-TOKEN "$DIR/sendd.log"
+	[[ $(grep 'Max core file size' "/proc/${PIDS[sendd]}/limits" | awk '{print $5}') == 0 ]]
+}
