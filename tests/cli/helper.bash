@@ -125,9 +125,13 @@ start_sendd() {
 start_bot() {
 	rm -f "$DIR/updates" "$DIR/calls"
 	mkfifo "$DIR/updates" "$DIR/calls"
-	start poll tg-poll -c "$CONFIG" </dev/null >"$DIR/updates"
-	start dispatch tg-dispatch -c "$CONFIG" <"$DIR/updates" >"$DIR/calls"
-	start send tg-send -c "$CONFIG" --json <"$DIR/calls" >"$DIR/send.out"
+	# Not by start: the shell itself would wait for the other end of a pipe.
+	tg-poll -c "$CONFIG" </dev/null >"$DIR/updates" 2>>"$DIR/poll.log" 3>&- &
+	PIDS[poll]=$!
+	tg-dispatch -c "$CONFIG" <"$DIR/updates" >"$DIR/calls" 2>>"$DIR/dispatch.log" 3>&- &
+	PIDS[dispatch]=$!
+	tg-send -c "$CONFIG" --json <"$DIR/calls" >"$DIR/send.out" 2>>"$DIR/send.log" 3>&- &
+	PIDS[send]=$!
 }
 
 # The end of the pipeline: the source goes, the others follow by themselves.

@@ -121,8 +121,9 @@ check_transcript() {
 
 @test "in a terminal it opens the chat of the simulator" {
 	mkfifo "$DIR/keys"
-	start script script -qec "sh scripts/run" /dev/null <"$DIR/keys" >"$DIR/screen"
-	exec 4>"$DIR/keys"
+	exec 4<>"$DIR/keys"
+	script -qec "sh scripts/run" /dev/null <"$DIR/keys" >"$DIR/screen" 2>"$DIR/script.log" 3>&- 4>&- &
+	PIDS[script]=$!
 	wait_until 20 grep -q 'tg-link verify CODE' "$DIR/screen"
 	echo /start >&4
 	wait_until 20 grep -qE '\b[0-9]{6}\b' "$DIR/screen"
