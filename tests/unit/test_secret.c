@@ -45,6 +45,7 @@ static int set_up(void **state)
 	struct place *place = calloc(1, sizeof *place);
 
 	strcpy(place->directory, "/tmp/test_secret.XXXXXX");
+	*state = place;
 	if (mkdtemp(place->directory) == NULL)
 		return -1;
 	snprintf(place->file, sizeof place->file, "%s/file", place->directory);

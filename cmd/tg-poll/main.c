@@ -1,0 +1,149 @@
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "fd.h"
+#include "log.h"
+#include "path.h"
+#include "secret.h"
+#include "store.h"
+#include "poller.h"
+
+static const char program[] = "tg-poll";
+
+struct options {
+	const char *config;
+	bool once;
+	bool no_store;
+};
+
+static const char usage[] = "usage: tg-poll [-c file] [--once] [--no-store]\n";
+
+static const char help[] =
+    "Fetches the bot's updates from Telegram and prints them, one JSON object a line.\n"
+    "\n"
+    "  -c, --config FILE  the configuration (default /etc/tgtools/tgtools.yaml)\n"
+    "      --once         ask once, without waiting, and exit\n"
+    "      --no-store     keep no journal\n"
+    "  -V, --version      print the version\n"
+    "  -h, --help         print this\n";
+
+/* Returns -1 to go on, else an exit code. */
+static int read_options(int argc, char **argv, struct options *options)
+{
+	enum { ONCE = 256, NO_STORE };
+	static const struct option longs[] = {
+	    {"config", required_argument, NULL, 'c'},
+	    {"once", no_argument, NULL, ONCE},
+	    {"no-store", no_argument, NULL, NO_STORE},
+	    {"version", no_argument, NULL, 'V'},
+	    {"help", no_argument, NULL, 'h'},
+	    {NULL, 0, NULL, 0},
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:Vh", longs, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			options->config = optarg;
+			break;
+		case ONCE:
+			options->once = true;
+			break;
+		case NO_STORE:
+			options->no_store = true;
+			break;
+		case 'V':
+			printf("%s %s\n", program, TGTOOLS_VERSION);
+			return EX_OK;
+		case 'h':
+			printf("%s\n%s", usage, help);
+			return EX_OK;
+		default:
+			fputs("tg-poll: see tg-poll --help\n", stderr);
+			return EX_USAGE;
+		}
+	}
+	if (optind == argc)
+		return -1;
+	fprintf(stderr, "%s: unexpected argument %s; see tg-poll --help\n", program, argv[optind]);
+	return EX_USAGE;
+}
+
+/* Two that print the same inbox would answer everything twice. */
+static int lock_inbox(const char *directory, struct error *error)
+{
+	char *path = path_join(directory, "source.lock");
+	int fd = fd_lock_file(path, 0600, error);
+
+	if (fd < 0 && error->kind == ERROR_TEMPORARY)
+		error_set(error, ERROR_TEMPORARY,
+		    "another tg-poll or tg-webhook runs with the store %s; end it", directory);
+	free(path);
+	return fd;
+}
+
+static int poll_with_store(const struct config *config, struct poller_options *options, struct error *error)
+{
+	struct store *store = NULL;
+	int lock = -1, result = -1;
+
+	if (store_open(config->store.path, config->store.map_size_bytes, &store, error) != 0)
+		return -1;
+	lock = lock_inbox(config->store.path, error);
+	if (lock >= 0) {
+		options->store = store;
+		result = poller_run(options, error);
+	}
+	fd_close(&lock);
+	store_close(store);
+	return result;
+}
+
+static int run(const struct options *options, struct error *error)
+{
+	struct poller_options poller = {.once = options->once, .output_fd = STDOUT_FILENO};
+	struct config *config = NULL;
+	char *token = NULL;
+	int result = -1;
+
+	if (config_load(options->config, &config, error) != 0)
+		return -1;
+	log_open(program, config->log.json, (enum log_level)config->log.level);
+	if (secret_protect_process(error) != 0 ||
+	    secret_load_token(config->telegram.token_file, &token, error) != 0)
+		goto out;
+	poller.telegram = (struct telegram){
+	    .api_url = config->telegram.api_url, .token = token, .proxy = config->telegram.proxy};
+	if (options->no_store)
+		result = poller_run(&poller, error);
+	else
+		result = poll_with_store(config, &poller, error);
+out:
+	secret_free(token);
+	config_free(config);
+	return result;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {0};
+	struct error error;
+	int code;
+
+	if (fd_sanitise(&error) != 0)
+		return error_exit_code(error.kind);
+	code = read_options(argc, argv, &options);
+	if (code >= 0)
+		return code;
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	if (run(&options, &error) == 0)
+		return EX_OK;
+	fprintf(stderr, "%s: %s\n", program, error.text);
+	return error_exit_code(error.kind);
+}
