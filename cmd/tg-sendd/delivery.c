@@ -59,6 +59,9 @@ static void end_interrupted(struct sendd *sendd, const struct store_message *mes
 static int mark_started(
     struct sendd *sendd, struct store_txn *txn, struct store_message *message, struct error *error)
 {
+	/* A crash in state M2: Telegram may have it already, and gets it again. */
+	if (message->started)
+		log_warning("attempt repeated", LOG_INT("id", message->id), LOG_INT("chat", message->chat));
 	message->started = true;
 	message->attempts++;
 	if (store_outbox_update(txn, message, error) != 0)
