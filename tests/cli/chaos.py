@@ -26,7 +26,8 @@ OWN_CHAT = 1  # linked to the account that runs this
 PIPELINE = ("tg-poll", "tg-dispatch", "tg-send")
 END_S = 120
 
-stopping = threading.Event()
+stopping = threading.Event()  # no new traffic
+ending = threading.Event()  # no restarts
 lock = threading.Lock()
 processes = {}  # name -> Popen
 killed = collections.Counter()
@@ -56,13 +57,13 @@ def start(name, argv, **pipes):
 
 
 def keep_sendd():
-    while not stopping.is_set():
+    while not ending.is_set():
         start("tg-sendd", [BIN + "/tg-sendd", "-c", CONFIG], stdin=subprocess.DEVNULL).wait()
 
 
 def keep_pipeline():
     """As a service manager does it: all three together, and again when all three have ended."""
-    while not stopping.is_set():
+    while not ending.is_set():
         poll = start("tg-poll", [BIN + "/tg-poll", "-c", CONFIG], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         dispatch = start("tg-dispatch", [BIN + "/tg-dispatch", "-c", CONFIG], stdin=poll.stdout,
                          stdout=subprocess.PIPE)
@@ -206,9 +207,6 @@ def main():
     stopping.set()
     for thread in threads[2:]:
         thread.join()
-    for name, keep in (("tg-sendd", keep_sendd), ("tg-poll", keep_pipeline)):
-        if processes[name].poll() is not None:
-            problems.append(f"{name} was not running at the end")
     for number in RUNNERS:  # what is in the spool goes out
         if run_once(number, 0) not in (0, 75):
             problems.append(f"the last run of notify-runner {number} failed")
@@ -218,10 +216,11 @@ def main():
     repeated = repeated_attempts()
     answers_twice = check_chats(asked, repeated)
     reports, reports_twice = check_reports(promised, repeated)
+    ending.set()
     for name in ("tg-poll", "tg-sendd"):
         processes[name].terminate()
-    for process in processes.values():
-        process.wait()
+    for thread in threads[:2]:
+        thread.join()
     print(f"{sum(killed.values())} kills: {dict(killed)}")
     print(f"{sum(asked.values())} messages of {len(CHATS)} chats answered, {answers_twice} twice; "
           f"{reports} reports delivered, {len(promised)} of them promised, {reports_twice} twice; "

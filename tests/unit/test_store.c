@@ -16,6 +16,7 @@
 
 #include "json.h"
 #include "path.h"
+#include "store_internal.h"
 #include "xalloc.h"
 
 enum { MAP_BYTES = 64 << 20 };
@@ -419,6 +420,24 @@ static void a_store_that_others_can_enter_is_refused(void **state)
 	assert_non_null(strstr(f->error.text, "chmod 700"));
 }
 
+static void a_store_of_a_newer_schema_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	unsigned char newer[INT_BYTES];
+	struct store_key key;
+
+	user_key(&key, "schema");
+	int64_write(newer, STORE_SCHEMA + 1);
+	assert_int_equal(table_put(f->txn, TABLE_META, &key, newer, sizeof newer, &f->error), 0);
+	assert_int_equal(store_commit(f->txn, &f->error), 0);
+	f->txn = NULL;
+	store_close(f->store);
+	f->store = NULL;
+	assert_int_equal(store_open(f->directory, MAP_BYTES, &f->store, &f->error), -1);
+	assert_int_equal(f->error.kind, ERROR_CONFIG);
+	assert_non_null(strstr(f->error.text, "schema 2, this program knows 1"));
+}
+
 static void a_full_map_fails_as_temporary_and_is_seen_before(void **state)
 {
 	struct fixture *f = *state;
@@ -460,6 +479,7 @@ int main(void)
 	    TEST(a_start_finds_every_chat_with_mail),
 	    TEST(the_spool_keeps_only_files_of_messages),
 	    TEST(a_store_that_others_can_enter_is_refused),
+	    TEST(a_store_of_a_newer_schema_is_refused),
 	    TEST(a_full_map_fails_as_temporary_and_is_seen_before),
 	};
 
