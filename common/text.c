@@ -1,0 +1,124 @@
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "xalloc.h"
+
+static bool is_continuation(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* RFC 3629: no overlong form, no surrogate, nothing above U+10FFFF. */
+static bool is_allowed(uint32_t code_point, size_t len)
+{
+	static const uint32_t lowest[] = {0, 0, 0x80, 0x800, 0x10000};
+
+	return code_point >= lowest[len] && code_point <= 0x10ffff &&
+	       (code_point < 0xd800 || code_point > 0xdfff);
+}
+
+size_t text_decode(const char *data, size_t len, uint32_t *code_point)
+{
+	unsigned char first = len > 0 ? (unsigned char)data[0] : 0xff;
+	size_t length = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+	uint32_t value;
+
+	if (first >= 0xf8 || length == 0 || length > len)
+		return 0;
+	value = length == 1 ? first : first & (0x7fU >> length);
+	for (size_t i = 1; i < length; i++) {
+		if (!is_continuation(data[i]))
+			return 0;
+		value = value << 6 | ((unsigned char)data[i] & 0x3f);
+	}
+	if (!is_allowed(value, length))
+		return 0;
+	*code_point = value;
+	return length;
+}
+
+static bool is_control(uint32_t code_point)
+{
+	return code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0);
+}
+
+int text_add_clean(struct buf *out, const char *data, size_t len)
+{
+	for (size_t i = 0; i < len;) {
+		uint32_t code_point = 0;
+		size_t length = text_decode(data + i, len - i, &code_point);
+		int result = 0;
+
+		if (length == 0)
+			result = buf_add_text(out, "\xef\xbf\xbd");
+		else if (!is_control(code_point) || code_point == '\n' || code_point == '\t')
+			result = buf_add(out, data + i, length);
+		if (result != 0)
+			return -1;
+		i += length > 0 ? length : 1;
+	}
+	return 0;
+}
+
+bool text_is_blank(const char *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (strchr(" \t\n\v\f\r", data[i]) == NULL || data[i] == '\0')
+			return false;
+	}
+	return true;
+}
+
+/* Controls, and what changes the order or the lines of the text around it. */
+static bool is_printable(uint32_t code_point)
+{
+	return !is_control(code_point) && !(code_point >= 0x200e && code_point <= 0x200f) &&
+	       !(code_point >= 0x2028 && code_point <= 0x202e) &&
+	       !(code_point >= 0x2066 && code_point <= 0x2069) && code_point != 0x61c;
+}
+
+void text_add_line(struct buf *out, const char *text, size_t max_bytes)
+{
+	size_t len = text != NULL ? strlen(text) : 0, start = out->len;
+
+	for (size_t i = 0; i < len;) {
+		uint32_t code_point = 0;
+		size_t length = text_decode(text + i, len - i, &code_point);
+
+		if (out->len - start + (length > 0 ? length : 1) > max_bytes) {
+			buf_add_text(out, "...");
+			return;
+		}
+		if (length > 0 && is_printable(code_point))
+			buf_add(out, text + i, length);
+		else
+			buf_add_text(out, "?");
+		i += length > 0 ? length : 1;
+	}
+}
+
+static const char *shown(const char *cell)
+{
+	return cell == NULL || cell[0] == '\0' ? "-" : cell;
+}
+
+void text_add_table(struct buf *out, const char *const *cells, size_t columns, size_t rows)
+{
+	size_t *widths = xcalloc(columns, sizeof *widths);
+
+	for (size_t i = 0; i < rows * columns; i++) {
+		size_t width = strlen(shown(cells[i]));
+
+		if (width > widths[i % columns])
+			widths[i % columns] = width;
+	}
+	for (size_t i = 0; i < rows * columns; i++) {
+		bool last = i % columns == columns - 1;
+
+		buf_add_format(
+		    out, "%-*s%s", last ? 0 : (int)widths[i % columns], shown(cells[i]), last ? "\n" : "  ");
+	}
+	free(widths);
+}

@@ -1,0 +1,126 @@
+/*
+ * Anything may be piped into tg-send, and Telegram's words land on a terminal: neither may break the JSON
+ * of the socket nor the screen of the reader.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "text.h"
+
+static void decode(void **state)
+{
+	static const struct {
+		const char *data;
+		size_t len, length;
+		uint32_t code_point;
+	} cases[] = {
+	    {"", 0, 0, 0},
+	    {"a", 1, 1, 'a'},
+	    {"\0", 1, 1, 0},
+	    {"\xc3\xa9", 2, 2, 0xe9},
+	    {"\xc3\xa9", 1, 0, 0},
+	    {"\xe2\x82\xac", 3, 3, 0x20ac},
+	    {"\xf0\x9f\x98\x80", 4, 4, 0x1f600},
+	    {"\xf0\x9f\x98\x80", 3, 0, 0},
+	    {"\xf4\x8f\xbf\xbf", 4, 4, 0x10ffff},
+	    {"\xf4\x90\x80\x80", 4, 0, 0},
+	    {"\xed\xa0\x80", 3, 0, 0},
+	    {"\xc0\x80", 2, 0, 0},
+	    {"\xe0\x80\x80", 3, 0, 0},
+	    {"\xf8\x88\x80\x80", 4, 0, 0},
+	    {"\xc3(", 2, 0, 0},
+	    {"\x80", 1, 0, 0},
+	    {"\xff", 1, 0, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		uint32_t code_point = 0;
+
+		assert_int_equal(text_decode(cases[i].data, cases[i].len, &code_point), cases[i].length);
+		assert_int_equal(code_point, cases[i].code_point);
+	}
+}
+
+static void clean(void **state)
+{
+	static const char dirty[] = "a\0b\x1b[31m\tc\r\nd\x7f\xff\xc3\xa9\xc2\x9b";
+	struct buf out = BUF_INIT(64), small = BUF_INIT(4);
+
+	(void)state;
+	assert_int_equal(text_add_clean(&out, dirty, sizeof dirty - 1), 0);
+	assert_string_equal(buf_text(&out), "ab[31m\tc\nd\xef\xbf\xbd\xc3\xa9");
+	assert_int_equal(text_add_clean(&small, "abcde", 5), -1);
+	assert_string_equal(buf_text(&small), "abcd");
+	buf_free(&out);
+	buf_free(&small);
+}
+
+static void blank(void **state)
+{
+	(void)state;
+	assert_true(text_is_blank("", 0));
+	assert_true(text_is_blank(" \t\r\n", 4));
+	assert_false(text_is_blank(" x", 2));
+	assert_false(text_is_blank("\0", 1));
+}
+
+static void line(void **state)
+{
+	static const struct {
+		const char *text, *line;
+		size_t max;
+	} cases[] = {
+	    {NULL, "", 9},
+	    {"", "", 9},
+	    {"two\nlines\x1b[2J", "two?lines?[2J", 99},
+	    {"caf\xc3\xa9", "caf\xc3\xa9", 5},
+	    {"caf\xc3\xa9", "caf...", 4},
+	    {"\xe2\x80\xae"
+	     "abc\xc2\x85\xff",
+		"?abc??", 99},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct buf out = BUF_INIT(64);
+
+		text_add_line(&out, cases[i].text, cases[i].max);
+		assert_string_equal(buf_text(&out), cases[i].line);
+		buf_free(&out);
+	}
+}
+
+static void table(void **state)
+{
+	static const char *const cells[] = {
+	    "ID", "WHAT", "ERROR", "12", NULL, "chat not found", "3", "x", ""};
+	struct buf out = BUF_INIT(256);
+
+	(void)state;
+	text_add_table(&out, cells, 3, 3);
+	assert_string_equal(buf_text(&out), "ID  WHAT  ERROR\n"
+					    "12  -     chat not found\n"
+					    "3   x     -\n");
+	buf_clear(&out);
+	text_add_table(&out, cells, 3, 0);
+	assert_string_equal(buf_text(&out), "");
+	buf_free(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(decode),
+	    cmocka_unit_test(clean),
+	    cmocka_unit_test(blank),
+	    cmocka_unit_test(line),
+	    cmocka_unit_test(table),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
