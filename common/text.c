@@ -1,5 +1,6 @@
 #include "text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,26 +100,52 @@ void text_add_line(struct buf *out, const char *text, size_t max_bytes)
 	}
 }
 
-static const char *shown(const char *cell)
+void text_table_add(struct text_table *table, const char *cell)
 {
-	return cell == NULL || cell[0] == '\0' ? "-" : cell;
+	struct buf text = BUF_INIT(TEXT_CELL_MAX_BYTES + 4);
+
+	text_add_line(&text, cell, TEXT_CELL_MAX_BYTES);
+	if (text.len == 0)
+		buf_add_text(&text, "-");
+	if (table->count == table->capacity) {
+		table->capacity = table->capacity > 0 ? 2 * table->capacity : 64;
+		table->cells = xreallocarray(table->cells, table->capacity, sizeof *table->cells);
+	}
+	table->cells[table->count++] = text.data;
 }
 
-void text_add_table(struct buf *out, const char *const *cells, size_t columns, size_t rows)
+void text_table_add_number(struct text_table *table, int64_t number)
 {
-	size_t *widths = xcalloc(columns, sizeof *widths);
+	char text[32];
 
-	for (size_t i = 0; i < rows * columns; i++) {
-		size_t width = strlen(shown(cells[i]));
+	snprintf(text, sizeof text, "%lld", (long long)number);
+	text_table_add(table, text);
+}
 
-		if (width > widths[i % columns])
-			widths[i % columns] = width;
+void text_table_print(const struct text_table *table, struct buf *out)
+{
+	size_t *widths = xcalloc(table->columns, sizeof *widths);
+
+	for (size_t i = 0; i < table->count; i++) {
+		size_t width = strlen(table->cells[i]);
+
+		if (width > widths[i % table->columns])
+			widths[i % table->columns] = width;
 	}
-	for (size_t i = 0; i < rows * columns; i++) {
-		bool last = i % columns == columns - 1;
+	for (size_t i = 0; i < table->count; i++) {
+		size_t column = i % table->columns;
+		bool last = column == table->columns - 1;
 
 		buf_add_format(
-		    out, "%-*s%s", last ? 0 : (int)widths[i % columns], shown(cells[i]), last ? "\n" : "  ");
+		    out, "%-*s%s", last ? 0 : (int)widths[column], table->cells[i], last ? "\n" : "  ");
 	}
 	free(widths);
+}
+
+void text_table_free(struct text_table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		free(table->cells[i]);
+	free(table->cells);
+	*table = TEXT_TABLE_INIT(table->columns);
 }

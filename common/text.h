@@ -29,9 +29,23 @@ bool text_is_blank(const char *data, size_t len);
 void text_add_line(struct buf *out, const char *text, size_t max_bytes);
 
 /*
- * Appends rows * columns cells, row by row, as aligned columns two blanks apart. An empty or NULL cell is
- * shown as "-", so that every line has as many words; only the last column may contain blanks.
+ * Aligned columns two blanks apart, filled cell by cell, row by row. A cell is made printable
+ * (text_add_line) and cut at TEXT_CELL_MAX_BYTES; an empty or NULL one is shown as "-", so that every line
+ * has as many words. Only the last column may contain blanks.
  */
-void text_add_table(struct buf *out, const char *const *cells, size_t columns, size_t rows);
+enum { TEXT_CELL_MAX_BYTES = 300 };
+
+struct text_table {
+	size_t columns;
+	char **cells;
+	size_t count, capacity;
+};
+
+#define TEXT_TABLE_INIT(columns_count) ((struct text_table){.columns = (columns_count)})
+
+void text_table_add(struct text_table *table, const char *cell);
+void text_table_add_number(struct text_table *table, int64_t number);
+void text_table_print(const struct text_table *table, struct buf *out);
+void text_table_free(struct text_table *table);
 
 #endif

@@ -98,17 +98,39 @@ static void line(void **state)
 static void table(void **state)
 {
 	static const char *const cells[] = {
-	    "ID", "WHAT", "ERROR", "12", NULL, "chat not found", "3", "x", ""};
-	struct buf out = BUF_INIT(256);
+	    "ID", "WHAT", "ERROR", "12", NULL, "chat not found", "3", "x\ty", ""};
+	struct text_table table = TEXT_TABLE_INIT(3);
+	struct buf out = BUF_INIT(4096);
 
 	(void)state;
-	text_add_table(&out, cells, 3, 3);
+	text_table_print(&table, &out);
+	assert_string_equal(buf_text(&out), "");
+	for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++)
+		text_table_add(&table, cells[i]);
+	text_table_print(&table, &out);
 	assert_string_equal(buf_text(&out), "ID  WHAT  ERROR\n"
 					    "12  -     chat not found\n"
-					    "3   x     -\n");
-	buf_clear(&out);
-	text_add_table(&out, cells, 3, 0);
-	assert_string_equal(buf_text(&out), "");
+					    "3   x?y   -\n");
+	text_table_free(&table);
+	buf_free(&out);
+}
+
+/* Enough to grow; a cell is cut. */
+static void large_table(void **state)
+{
+	struct text_table table = TEXT_TABLE_INIT(1);
+	struct buf out = BUF_INIT(1 << 20);
+	char cell[1000];
+
+	(void)state;
+	memset(cell, 'x', sizeof cell - 1);
+	cell[sizeof cell - 1] = '\0';
+	for (int64_t i = 0; i < 100; i++)
+		text_table_add_number(&table, i);
+	text_table_add(&table, cell);
+	text_table_print(&table, &out);
+	assert_int_equal(out.len, 10 * 2 + 90 * 3 + TEXT_CELL_MAX_BYTES + 4);
+	text_table_free(&table);
 	buf_free(&out);
 }
 
@@ -120,6 +142,7 @@ int main(void)
 	    cmocka_unit_test(blank),
 	    cmocka_unit_test(line),
 	    cmocka_unit_test(table),
+	    cmocka_unit_test(large_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
