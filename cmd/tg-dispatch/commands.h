@@ -1,0 +1,109 @@
+/*
+ * The one table of commands, and the rules that lead an update to a row of it. A row says everything about
+ * its command; what comes from the configuration later is a row with another handler.
+ */
+#ifndef TG_DISPATCH_COMMANDS_H
+#define TG_DISPATCH_COMMANDS_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "error.h"
+#include "peer.h"
+#include "store.h"
+#include "texts.h"
+#include "update.h"
+
+enum { COMMAND_NAME_BYTES = 33 };
+
+/* On whose behalf a chat speaks. A link whose account no longer exists counts as none. */
+struct caller {
+	bool linked;
+	struct store_link link; /* where linked */
+	struct account account; /* where linked */
+};
+
+struct command_table;
+
+/* One update on its way through a handler. */
+struct request {
+	const struct config *config;
+	const struct command_table *table;
+	const char *bot_name; /* "" while it is not known */
+	const struct update *update;
+	const struct caller *caller;
+	struct store_txn *txn; /* a write transaction where the row says changes_store, else NULL */
+	int64_t now_ms;
+	struct json_object *calls; /* the answer so far */
+	bool changed;		   /* set by a handler that wrote to txn */
+	const char *outcome;	   /* one or two words for the log; static */
+};
+
+/* Adds to calls. -1 with an error: calls is thrown away and txn aborted. */
+typedef int command_fn(struct request *request, struct error *error);
+
+struct command {
+	const char *name;	 /* without the slash, lower case */
+	const char *description; /* for /help; texts: help_NAME replaces it */
+	const char *access;	 /* "anyone", "linked", "operator" or "%group" */
+	unsigned where;		 /* CHAT_PRIVATE, CHAT_GROUP */
+	bool changes_store;	 /* the handler runs in a write transaction */
+	command_fn *run;
+};
+
+struct command_table {
+	const struct command *rows;
+	size_t count;
+};
+
+/* Answers with a text of the table in texts.h. */
+int request_say(
+    struct request *request, enum text_id text, const struct text_value *values, struct error *error);
+
+/* /start, /help, /whoami, /unlink. */
+struct command_table commands_builtin(void);
+
+/* A message that is a command: "/name", "/name@bot", and what follows after white space. */
+struct command_line {
+	char name[COMMAND_NAME_BYTES]; /* lower case */
+	const char *bot;	       /* whom it is addressed to; NULL: nobody in particular */
+	size_t bot_len;
+};
+
+/* False where text is no command. */
+bool command_parse(const char *text, struct command_line *line);
+
+enum route_kind {
+	ROUTE_NOTHING, /* nobody expects an answer */
+	ROUTE_COMMAND,
+	ROUTE_UNKNOWN, /* a command that is in no row */
+	ROUTE_TEXT,    /* any other message to the bot */
+	ROUTE_TAP,
+};
+
+struct route {
+	enum route_kind kind;
+	const struct command *command; /* ROUTE_COMMAND */
+};
+
+/*
+ * Where an update goes: a function of these three alone. In a private chat every message is for the bot;
+ * in a group a command is where it is addressed to bot_name (letters of either case; "": to any bot), or to
+ * nobody and in the table.
+ */
+struct route route_update(
+    const struct command_table *table, const struct update *update, const char *bot_name);
+
+/* The word for a route in the log. */
+const char *route_name(const struct route *route);
+
+enum access_verdict { ACCESS_ALLOWED, ACCESS_NEEDS_LINK, ACCESS_DENIED };
+
+/* Whether a caller may use what a row says; groups are looked up in the system. */
+enum access_verdict access_check(
+    const char *access, const struct caller *caller, const struct config *config);
+
+#endif

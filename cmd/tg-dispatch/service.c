@@ -1,0 +1,354 @@
+#include "service.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "fd.h"
+#include "json.h"
+#include "log.h"
+#include "loop.h"
+#include "lines.h"
+
+enum {
+	OUTPUT_HIGH_BYTES = 256 << 10, /* with so much unread, no further update is handled */
+	OUTPUT_MAX_BYTES = 4 << 20,    /* that and the longest answer */
+	SLICE_MS = 20,		       /* of work before the output is written and signals are seen */
+	PAUSE_FIRST_MS = 100,
+	PAUSE_MAX_MS = 10000,
+	STOP_GRACE_MS = 2000, /* for the reader to take what is ready, after SIGTERM */
+	REAP_MS = 3600000,
+};
+
+struct service {
+	const struct dispatch *dispatch;
+	struct loop *loop;
+	int input, output;
+	struct lines lines;
+	bool drained; /* no whole line is left in lines */
+	bool end_of_input;
+	struct buf out;
+
+	/* The update at hand, while it cannot be handled because the store fails. */
+	struct json_object *pending;
+	int64_t received_ms;
+	int64_t failing_since_ms; /* 0: it works */
+	int64_t pause_ms;
+	int64_t retry_at_ms;
+
+	bool stopping;
+	int64_t stop_at_ms;
+	bool unread; /* nobody reads the output any more */
+	bool failed;
+	struct error error;
+	int64_t reap_at_ms;
+};
+
+static void stop(void *context, int signo)
+{
+	struct service *service = context;
+
+	if (service->stopping)
+		return;
+	service->stopping = true;
+	service->stop_at_ms = clock_monotonic_ms() + STOP_GRACE_MS;
+	log_info("ending", LOG_INT("signal", signo));
+}
+
+/* A failure that ends the service; the first one counts. */
+static void fail(struct service *service, const struct error *error)
+{
+	if (service->failed)
+		return;
+	service->failed = true;
+	service->error = *error;
+}
+
+/* ---- output ---- */
+
+static bool is_writable(int fd)
+{
+	struct pollfd poller = {.fd = fd, .events = POLLOUT};
+
+	return poll(&poller, 1, 0) > 0;
+}
+
+/*
+ * A pipe that is writable takes PIPE_BUF bytes without blocking. Whole lines where that is possible, so that
+ * an end in between leaves no half line.
+ */
+static size_t chunk_size(const struct buf *out)
+{
+	const char *newline;
+
+	if (out->len <= PIPE_BUF)
+		return out->len;
+	newline = memrchr(out->data, '\n', PIPE_BUF);
+	return newline != NULL ? (size_t)(newline - out->data) + 1 : PIPE_BUF;
+}
+
+static void output_broke(struct service *service)
+{
+	struct error error;
+
+	buf_clear(&service->out);
+	if (errno == EPIPE) {
+		service->unread = true;
+		return;
+	}
+	error_errno(&error, ERROR_TEMPORARY, "cannot write the calls");
+	fail(service, &error);
+}
+
+static void write_output(struct service *service)
+{
+	struct buf *out = &service->out;
+	size_t done = 0;
+
+	while (done < out->len && is_writable(service->output)) {
+		struct buf rest = {.data = out->data + done, .len = out->len - done};
+		ssize_t written = write(service->output, rest.data, chunk_size(&rest));
+
+		if (written < 0 && errno != EINTR && errno != EAGAIN) {
+			output_broke(service);
+			return;
+		}
+		if (written < 0)
+			break;
+		done += (size_t)written;
+	}
+	buf_consume(out, done);
+}
+
+static void output_due(void *context, int fd, short events)
+{
+	struct service *service = context;
+
+	(void)fd;
+	if ((events & (POLLERR | POLLHUP)) != 0)
+		service->unread = true;
+}
+
+/* ---- the update at hand ---- */
+
+static bool is_blank(const char *line, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (strchr(" \t\r", line[i]) == NULL || line[i] == '\0')
+			return false;
+	}
+	return true;
+}
+
+static void ignore_line(const struct service *service, const char *reason)
+{
+	log_warning("line ignored", LOG_INT("line", service->lines.number), LOG_STR("reason", reason));
+}
+
+static void parse_line(struct service *service, const char *line, size_t len)
+{
+	struct error error;
+
+	if (is_blank(line, len))
+		return;
+	if (json_parse_object(line, len, "it", &service->pending, &error) != 0)
+		ignore_line(service, error.text);
+	else
+		service->received_ms = clock_monotonic_ms();
+}
+
+/* Whether there is an update at hand, from the next line that holds one. */
+static bool take_update(struct service *service)
+{
+	const char *line;
+	size_t len;
+
+	while (service->pending == NULL) {
+		enum lines_result result = lines_next(&service->lines, &line, &len);
+
+		if (result == LINES_NONE && service->end_of_input)
+			result = lines_last(&service->lines, &line, &len);
+		if (result == LINES_LINE)
+			parse_line(service, line, len);
+		else if (result == LINES_TOO_LONG)
+			ignore_line(service, "it is too long");
+		service->drained = result == LINES_NONE;
+		if (service->drained)
+			return false;
+	}
+	return true;
+}
+
+static void drop_pending(struct service *service)
+{
+	json_object_put(service->pending);
+	service->pending = NULL;
+}
+
+static void start_waiting(struct service *service, const struct error *error)
+{
+	int64_t now_ms = clock_monotonic_ms();
+
+	if (service->failing_since_ms == 0) {
+		service->failing_since_ms = now_ms;
+		service->pause_ms = PAUSE_FIRST_MS;
+		log_error("waiting for the store", LOG_STR("error", error->text));
+	} else if (service->pause_ms < PAUSE_MAX_MS) {
+		service->pause_ms *= 2;
+	}
+	service->retry_at_ms = now_ms + service->pause_ms;
+	if (service->end_of_input && now_ms - service->failing_since_ms > SERVICE_GIVE_UP_MS)
+		fail(service, error);
+}
+
+static void end_waiting(struct service *service)
+{
+	if (service->failing_since_ms != 0)
+		log_info("the store works again",
+		    LOG_INT("after_ms", clock_monotonic_ms() - service->failing_since_ms));
+	service->failing_since_ms = 0;
+	service->retry_at_ms = 0;
+}
+
+static void handle_pending(struct service *service)
+{
+	struct error error;
+
+	if (dispatch_update(service->dispatch, service->pending, service->received_ms, clock_wall_ms(),
+		&service->out, &error) == 0) {
+		end_waiting(service);
+		drop_pending(service);
+	} else if (error.kind == ERROR_TEMPORARY) {
+		start_waiting(service, &error);
+	} else if (error.kind == ERROR_INPUT) {
+		ignore_line(service, error.text);
+		drop_pending(service);
+	} else {
+		fail(service, &error);
+	}
+}
+
+static bool may_work(const struct service *service)
+{
+	return !service->stopping && !service->failed && !service->unread &&
+	       service->out.len < OUTPUT_HIGH_BYTES;
+}
+
+static void work(struct service *service)
+{
+	int64_t start_ms = clock_monotonic_ms(), now_ms = start_ms;
+
+	while (may_work(service) && now_ms >= service->retry_at_ms && now_ms - start_ms < SLICE_MS &&
+	       take_update(service)) {
+		handle_pending(service);
+		now_ms = clock_monotonic_ms();
+	}
+}
+
+/* ---- turns of the loop ---- */
+
+static void input_due(void *context, int fd, short events)
+{
+	struct service *service = context;
+	struct error error;
+	ssize_t got = lines_read(&service->lines, fd);
+
+	(void)events;
+	if (got < 0 && errno != EAGAIN) {
+		error_errno(&error, ERROR_TEMPORARY, "cannot read the updates");
+		fail(service, &error);
+	}
+	service->end_of_input = got == 0;
+	service->drained = false;
+}
+
+static bool is_done(const struct service *service)
+{
+	if (service->failed || service->unread)
+		return true;
+	if (service->stopping)
+		return service->out.len == 0 || clock_monotonic_ms() >= service->stop_at_ms;
+	return service->end_of_input && service->drained && service->pending == NULL && service->out.len == 0;
+}
+
+static void watch(struct service *service)
+{
+	bool wants_input =
+	    service->drained && service->pending == NULL && !service->end_of_input && may_work(service);
+
+	/* An ended input is always due, so it is watched only while it is read. */
+	if (wants_input)
+		loop_watch(service->loop, service->input, POLLIN, input_due, service);
+	else
+		loop_unwatch(service->loop, service->input);
+	loop_watch(service->loop, service->output, service->out.len > 0 ? POLLOUT : 0, output_due, service);
+}
+
+static int64_t timeout_ms(const struct service *service)
+{
+	int64_t now_ms = clock_monotonic_ms(), next_ms = service->reap_at_ms;
+
+	if (may_work(service) && service->pending != NULL)
+		next_ms = service->retry_at_ms;
+	else if (may_work(service) && !service->drained)
+		next_ms = now_ms;
+	else if (service->stopping)
+		next_ms = service->stop_at_ms;
+	return next_ms > now_ms ? next_ms - now_ms : 0;
+}
+
+static void reap(struct service *service)
+{
+	int64_t now_ms = clock_monotonic_ms();
+
+	if (now_ms < service->reap_at_ms)
+		return;
+	(void)store_reap_readers(service->dispatch->store);
+	service->reap_at_ms = now_ms + REAP_MS;
+}
+
+static int run(struct service *service, struct error *error)
+{
+	for (;;) {
+		reap(service);
+		work(service);
+		write_output(service);
+		if (is_done(service))
+			break;
+		watch(service);
+		if (loop_turn(service->loop, timeout_ms(service), error) != 0)
+			return -1;
+	}
+	if (service->failed) {
+		*error = service->error;
+		return -1;
+	}
+	if (service->unread)
+		log_info("nobody reads the calls any more");
+	return 0;
+}
+
+int service_run(const struct dispatch *dispatch, int input, int output, struct error *error)
+{
+	struct service service = {.dispatch = dispatch,
+	    .input = input,
+	    .output = output,
+	    .drained = true,
+	    .out = BUF_INIT(OUTPUT_MAX_BYTES)};
+	int result = -1;
+
+	lines_init(&service.lines, SERVICE_LINE_MAX_BYTES);
+	if (loop_new(&service.loop, error) == 0 &&
+	    loop_on_signal(service.loop, SIGTERM, stop, &service, error) == 0 &&
+	    loop_on_signal(service.loop, SIGINT, stop, &service, error) == 0)
+		result = run(&service, error);
+	drop_pending(&service);
+	loop_free(service.loop);
+	lines_free(&service.lines);
+	buf_free(&service.out);
+	return result;
+}

@@ -1,0 +1,142 @@
+#include "texts.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "json.h"
+
+static const struct {
+	const char *name;
+	const char *text;
+} texts[TEXT_COUNT] = {
+    [TEXT_START_CODE] = {"start_code", "Your code is `{code}`\n\n"
+				       "On the server, run:\n  `tg-link verify {code}`\n\n"
+				       "The code is valid for {lifetime} and can be used once."},
+    [TEXT_START_LINKED] = {"start_linked", "This chat is linked to {user}. Notifications for {user} arrive "
+					   "here.\n\nUse /help for the list of commands."},
+    [TEXT_START_RESUMED] = {"start_resumed", "This chat is linked to {user}. Notifications were paused and "
+					     "arrive here again.\n\nUse /help for the list of commands."},
+    [TEXT_NOT_LINKED] = {"not_linked", "Use /start to link your account."},
+    [TEXT_UNKNOWN_COMMAND] = {"unknown_command", "Unknown command. Use /help for the list."},
+    [TEXT_HELP] = {"help", "Commands:\n{commands}"},
+    [TEXT_HELP_LINE] = {"help_line", "/{command} - {description}"},
+    [TEXT_WHOAMI_LINKED] = {"whoami_linked",
+	"This chat is linked to {user} since {since}.\nChat id: `{chat}`"},
+    [TEXT_WHOAMI_PAUSED] = {"whoami_paused",
+	"This chat is linked to {user} since {since}.\nChat id: `{chat}`\n\n"
+	"Notifications are paused, because Telegram refused messages to this chat. "
+	"Use /start to resume them."},
+    [TEXT_WHOAMI_UNLINKED] = {"whoami_unlinked",
+	"This chat is not linked to an account.\nChat id: `{chat}`\n\n"
+	"Use /start to link your account."},
+    [TEXT_WHOAMI_GROUP] = {"whoami_group", "Chat id of this group: `{chat}`"},
+    [TEXT_UNLINKED] = {"unlinked", "Unlinked from {user}. Notifications no longer arrive here.\n\n"
+				   "Use /start to link this chat again."},
+    [TEXT_PRIVATE_ONLY] = {"private_only", "/{command} works only in a private chat with {bot}, because it "
+					   "is about one person's account. Please write /{command} there."},
+    [TEXT_THE_BOT] = {"the_bot", "the bot"},
+    [TEXT_ACCESS_DENIED] = {"access_denied", "Access denied. Please ask the administrator."},
+    [TEXT_BUTTON_GONE] = {"button_gone", "This button is no longer valid."},
+    [TEXT_TRY_LATER] = {"try_later", "The server cannot tell right now. Please try again later."},
+    [TEXT_FAILED] = {"failed", "Sorry, this failed because of an error on the server. "
+			       "Please tell the administrator."},
+};
+
+const char *text_name(enum text_id id)
+{
+	return texts[id].name;
+}
+
+const char *text_get(const struct config *config, enum text_id id)
+{
+	return config_text(config, texts[id].name, texts[id].text);
+}
+
+static const char *value_of(const struct text_value *values, const char *name, size_t len)
+{
+	for (; values != NULL && values->name != NULL; values++) {
+		if (strlen(values->name) == len && memcmp(values->name, name, len) == 0)
+			return values->value;
+	}
+	return NULL;
+}
+
+/* A character outside the basic plane takes four bytes in UTF-8 and two units in UTF-16. */
+static int64_t utf16_units(const char *text, size_t len)
+{
+	int64_t units = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char byte = (unsigned char)text[i];
+
+		if ((byte & 0xc0) != 0x80)
+			units += byte >= 0xf0 ? 2 : 1;
+	}
+	return units;
+}
+
+static void add_code(struct json_object *entities, int64_t offset, int64_t length)
+{
+	struct json_object *entity;
+
+	if (entities == NULL || length == 0)
+		return;
+	entity = json_object_new_object();
+	json_put_text(entity, "type", "code");
+	json_put_int64(entity, "offset", offset);
+	json_put_int64(entity, "length", length);
+	json_object_array_add(entities, entity);
+}
+
+/* Appends the value or the one byte that source starts with; returns how many bytes of source that was. */
+static size_t add_piece(const char *source, const struct text_value *values, struct buf *text, bool *full)
+{
+	const char *end = source[0] == '{' ? strchr(source, '}') : NULL;
+	const char *value = end != NULL ? value_of(values, source + 1, (size_t)(end - source - 1)) : NULL;
+
+	if (value != NULL) {
+		*full = buf_add_text(text, value) != 0;
+		return (size_t)(end - source) + 1;
+	}
+	*full = buf_add(text, source, 1) != 0;
+	return 1;
+}
+
+int text_format(const char *source, const struct text_value *values, struct buf *text,
+    struct json_object *entities, struct error *error)
+{
+	size_t first = text->len, open_at = 0;
+	bool is_open = false, full = false;
+
+	while (*source != '\0' && !full) {
+		if (*source == '`' && (is_open || strchr(source + 1, '`') != NULL)) {
+			if (is_open)
+				add_code(entities, utf16_units(buf_text(text) + first, open_at - first),
+				    utf16_units(buf_text(text) + open_at, text->len - open_at));
+			is_open = !is_open;
+			open_at = text->len;
+			source++;
+		} else {
+			source += add_piece(source, values, text, &full);
+		}
+	}
+	return full ? error_set(error, ERROR_BUG, "a text for a person is too long") : 0;
+}
+
+char *text_duration(int64_t duration_ms, char text[TEXT_DURATION_BYTES])
+{
+	static const struct {
+		int64_t seconds;
+		const char *name;
+	} units[] = {{86400, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}};
+	int64_t seconds = duration_ms / 1000, count;
+	size_t i = 0;
+
+	while (i < sizeof units / sizeof units[0] - 1 && (seconds == 0 || seconds % units[i].seconds != 0))
+		i++;
+	count = seconds / units[i].seconds;
+	snprintf(
+	    text, TEXT_DURATION_BYTES, "%lld %s%s", (long long)count, units[i].name, count == 1 ? "" : "s");
+	return text;
+}

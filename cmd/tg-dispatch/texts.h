@@ -1,0 +1,68 @@
+/*
+ * What tg-dispatch says to people: one table of names and defaults, each of which texts: in the
+ * configuration can replace. A text may contain
+ *
+ *	{name}	   a value, where this text has one of that name; otherwise it stays as it is
+ *	`text`	   monospace, which a tap copies on a phone; values may stand inside
+ *
+ * Values are put in as they are and never read as markup.
+ */
+#ifndef TG_DISPATCH_TEXTS_H
+#define TG_DISPATCH_TEXTS_H
+
+#include <json-c/json.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "config.h"
+#include "error.h"
+
+enum text_id {
+	TEXT_START_CODE,      /* {code} {lifetime} */
+	TEXT_START_LINKED,    /* {user} */
+	TEXT_START_RESUMED,   /* {user} */
+	TEXT_NOT_LINKED,      /* anything from a chat without a link */
+	TEXT_UNKNOWN_COMMAND, /* anything else from a linked chat */
+	TEXT_HELP,	      /* {commands}: one help_line each */
+	TEXT_HELP_LINE,	      /* {command} {description} */
+	TEXT_WHOAMI_LINKED,   /* {user} {since} {chat} */
+	TEXT_WHOAMI_PAUSED,   /* {user} {since} {chat} */
+	TEXT_WHOAMI_UNLINKED, /* {chat} */
+	TEXT_WHOAMI_GROUP,    /* {chat} */
+	TEXT_UNLINKED,	      /* {user} */
+	TEXT_PRIVATE_ONLY,    /* {command} {bot} */
+	TEXT_THE_BOT,	      /* {bot} while its name is not known */
+	TEXT_ACCESS_DENIED,
+	TEXT_BUTTON_GONE,
+	TEXT_TRY_LATER,
+	TEXT_FAILED,
+	TEXT_COUNT
+};
+
+/* The names, for checks and manuals. */
+const char *text_name(enum text_id id);
+
+/* The text as the configuration has it, or its default. */
+const char *text_get(const struct config *config, enum text_id id);
+
+struct text_value {
+	const char *name; /* NULL ends a list */
+	const char *value;
+};
+
+enum { TEXT_MAX_BYTES = 65536 };
+
+/*
+ * Appends source with its values filled in, and to entities (an array; NULL: none are wanted) one
+ * MessageEntity of type code for each monospace part, in UTF-16 units. ERROR_BUG where text takes no more.
+ */
+int text_format(const char *source, const struct text_value *values, struct buf *text,
+    struct json_object *entities, struct error *error);
+
+enum { TEXT_DURATION_BYTES = 48 };
+
+/* "10 minutes", "1 hour", "90 seconds": in the largest unit that divides it; returns text. */
+char *text_duration(int64_t duration_ms, char text[TEXT_DURATION_BYTES]);
+
+#endif
