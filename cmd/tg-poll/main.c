@@ -46,6 +46,7 @@ static int read_options(int argc, char **argv, struct options *options)
 	};
 	int option;
 
+	opterr = 0;
 	while ((option = getopt_long(argc, argv, "c:Vh", longs, NULL)) != -1) {
 		switch (option) {
 		case 'c':
@@ -64,7 +65,8 @@ static int read_options(int argc, char **argv, struct options *options)
 			printf("%s\n%s", usage, help);
 			return EX_OK;
 		default:
-			fputs("tg-poll: see tg-poll --help\n", stderr);
+			fprintf(stderr, "%s: unknown option or no argument: %s; see tg-poll --help\n",
+			    program, argv[optind - 1]);
 			return EX_USAGE;
 		}
 	}
