@@ -22,7 +22,8 @@ PATH=$BIN:$PATH
 unset TGTOOLS_CONFIG TELEGRAM_BOT_TOKEN CREDENTIALS_DIRECTORY
 
 SIM_TOKEN=123456:TEST-TOKEN-for-the-simulator-0000000
-declare -A PIDS=()
+# Global: bats reads this file inside a function.
+declare -gA PIDS=()
 DIR=
 
 # A short path, since that of a socket may have 107 bytes.
