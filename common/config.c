@@ -72,7 +72,7 @@ static int fail(struct reader *reader, size_t line, const char *format, ...)
 
 static size_t line_of(const yaml_node_t *node)
 {
-	return node->start_mark.line + 1;
+	return node == NULL ? 1 : node->start_mark.line + 1;
 }
 
 static yaml_node_t *node_at(struct reader *reader, int index)

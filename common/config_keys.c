@@ -8,8 +8,8 @@ enum { MAX_COMMANDS = 100 /* Telegram's own limit */, MAX_DAYS = 3650 };
 #define BETWEEN(l, h) .low = (l), .high = (h)
 #define MANY(name_, table_, items, items_count, max)                                                         \
 	{                                                                                                    \
-		.name = name_, .shape = CONFIG_SECTIONS, .table = &table_, IN(items),                        \
-		.count_offset = offsetof(struct config, items_count), .high = max                            \
+		.name = (name_), .shape = CONFIG_SECTIONS, .table = &(table_), IN(items),                    \
+		.count_offset = offsetof(struct config, items_count), .high = (max)                          \
 	}
 
 /* Every timeout and rate is bounded so that sums of times cannot overflow. */
@@ -210,9 +210,9 @@ static const struct config_key log_keys[] = {
 /* Keys of a section of struct config carry their whole offset, so the sections themselves stand at 0. */
 #define ONE(name_, keys_)                                                                                    \
 	{                                                                                                    \
-		.name = name_, .shape = CONFIG_SECTION, .table = &(const struct config_table)                \
+		.name = (name_), .shape = CONFIG_SECTION, .table = &(const struct config_table)              \
 		{                                                                                            \
-			keys_, 0, 0                                                                          \
+			(keys_), 0, 0                                                                        \
 		}                                                                                            \
 	}
 
