@@ -48,6 +48,7 @@ COMMON_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard common/*.c))
 FOLDER_LIBS := $(FOLDERS:%=$(B)/cmd/%.a)
 UNIT_TESTS  := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 SIM_OBJS    := $(patsubst %.c,$(B)/%.o,$(wildcard tests/sim/*.c))
+FUZZERS     := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCHES     := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 SIM         := $(if $(SIM_OBJS),$(B)/bin/tg-sim)
 MANPAGES    := $(wildcard man/man*/*.[1-8])
@@ -64,7 +65,7 @@ SYSTEM_FILES := $(foreach d,$(SYSTEM_DIRS),$(foreach f,$(wildcard etc/$(firstwor
 
 all: $(PROGRAMS:%=$(B)/bin/%)
 
-tests: all $(UNIT_TESTS) $(SIM) $(BENCHES)
+tests: all $(UNIT_TESTS) $(FUZZERS) $(SIM) $(BENCHES)
 
 check: tests
 	sh scripts/run-tests $(B)
@@ -81,6 +82,10 @@ $(B)/cmd/%.o: cmd/%.c
 	$(CC) $(ALL_CFLAGS) -Icommon $(PKG_CFLAGS) -c -o $@ $<
 
 $(B)/tests/unit/%.o: tests/unit/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Icommon -Icmd $(PKG_CFLAGS) -c -o $@ $<
+
+$(B)/tests/fuzz/%.o: tests/fuzz/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Icommon -Icmd $(PKG_CFLAGS) -c -o $@ $<
 
@@ -113,6 +118,18 @@ $(SINGLE:%=$(B)/bin/%): $(B)/bin/%: $(B)/cmd/%.o $(B)/libtgtools.a
 
 $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(FOLDER_LIBS) $(B)/libtgtools.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(CMOCKA_LIBS) -lm
+
+# With FUZZ_ENGINE=-fsanitize=fuzzer CC=clang libFuzzer takes the place of our driver, see `make fuzz-NAME`.
+FUZZ_ENGINE = $(B)/tests/fuzz/driver.o
+$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(filter %.o,$(FUZZ_ENGINE)) $(FOLDER_LIBS) $(B)/libtgtools.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $< $(FUZZ_ENGINE) $(FOLDER_LIBS) $(B)/libtgtools.a $(PKG_LIBS)
+
+# Fuzzes with libFuzzer until it finds something; its new inputs go to build/fuzz/corpus.
+fuzz-%:
+	@mkdir -p build/fuzz/corpus/$*
+	$(MAKE) CC=clang SAN=1 B=build/fuzz FUZZ_ENGINE=-fsanitize=fuzzer \
+	    CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' build/fuzz/tests/fuzz/fuzz_$*
+	build/fuzz/tests/fuzz/fuzz_$* $(FUZZ_FLAGS) build/fuzz/corpus/$* tests/data/fuzz/$*
 
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(FOLDER_LIBS) $(B)/libtgtools.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm

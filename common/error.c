@@ -23,7 +23,8 @@ static const struct {
 };
 
 /* Formats the text; where it is longer than max bytes, it ends in "..." at a character. */
-static void format_text(struct error *error, size_t max, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void format_text(
+    struct error *error, size_t max, const char *format, va_list args)
 {
 	char text[4096];
 	size_t len;
