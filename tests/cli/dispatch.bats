@@ -146,12 +146,20 @@ start_between() {
 	start_between "$DIR/many"
 	# Far more than a pipe takes, far less than all: it reads no further.
 	wait_until 20 handled 1000
+	wait_until 20 settled
+	handled 10000 && return 1
 	stop dispatch TERM
-	handled 19000 && return 1
 	# What left are whole lines.
 	exec 4>&-
 	cat <&5 >"$DIR/left"
 	[[ $(jq -c .update_id "$DIR/left" | wc -l) -gt 100 && $(tail -c 1 "$DIR/left") == '' ]]
+}
+
+settled() {
+	local before
+	before=$(wc -c <"$DIR/dispatch.log")
+	sleep 0.3
+	[[ $(wc -c <"$DIR/dispatch.log") == "$before" ]]
 }
 
 handled() {

@@ -727,6 +727,7 @@ static void groups_hear_only_what_they_ask_for(void **state)
 	expect(f, -5, "group", "/whoami", "Chat id of this group: -5");
 	expect(f, -5, "group", "/help@OurBot", "/whoami - ");
 	expect(f, -5, "group", "/nonsense@OurBot", "Unknown command.");
+	expect(f, -5, "group", "/help", "Commands:\n/help - ");
 	expect(f, -5, "group", "/nonsense", NULL);
 	expect(f, -5, "group", "/start@OtherBot", NULL);
 	expect(f, -5, "group", "hello", NULL);
@@ -791,7 +792,8 @@ static int run_out_of_room(struct request *request, struct error *error)
 	return error_set(error, ERROR_TEMPORARY, "full on purpose");
 }
 
-static const struct command failing_rows[] = {{"bug", "Fails", "anyone", CHAT_PRIVATE, true, break_down},
+static const struct command failing_rows[] = {
+    {"bug", "Fails", "anyone", CHAT_PRIVATE | CHAT_GROUP, true, break_down},
     {"full", "Fails for now", "anyone", CHAT_PRIVATE, true, run_out_of_room},
     {"secret", "For operators", "operator", CHAT_PRIVATE, false, break_down}};
 
@@ -804,6 +806,7 @@ static void a_handler_that_fails_changes_nothing_and_apologises(void **state)
 	log_open("test", false, (enum log_level)(LOG_ERROR + 1));
 	put_link(f, 77, "root", false);
 	expect(f, 77, "private", "/bug", "Sorry, this failed");
+	expect(f, -5, "group", "/bug", NULL);
 	assert_int_equal(get_link(f, 77, &link), 1);
 }
 
