@@ -271,8 +271,12 @@ api_call() {
 	wait_until 20 lines_are 150
 	wait_until 10 confirmed
 	[[ $(jq -s 'map(.update_id) | unique | length' "$DIR/out") == 150 ]]
+	# The call after the last update is refused, so that only the end can confirm.
+	fault '{"method":"getUpdates","kind":"retry_after","seconds":60,"count":1}'
 	say 1 last
 	wait_until 10 lines_are 151
+	wait_until 10 logged 'next_try_ms=60000'
+	! confirmed
 	stop poll
 	confirmed
 }
