@@ -5,6 +5,8 @@
 #include "buf.h"
 #include "json.h"
 #include "num.h"
+#include "text.h"
+#include "utf8.h"
 
 enum { TITLE_MAX = 256, NAME_MAX_BYTES = 64, FILE_NAME_MAX = 255, TEXT_MAX_BYTES = 1 << 20 };
 
@@ -43,25 +45,6 @@ const char *message_method(enum message_kind kind)
 const char *message_file_parameter(enum message_kind kind)
 {
 	return kinds[kind].file_parameter;
-}
-
-size_t message_code_points(const char *text)
-{
-	size_t count = 0;
-
-	for (; *text != '\0'; text++)
-		count += ((unsigned char)*text & 0xc0) != 0x80;
-	return count;
-}
-
-size_t message_utf16_units(const char *text)
-{
-	size_t count = message_code_points(text);
-
-	/* What takes four bytes in UTF-8 takes two units in UTF-16. */
-	for (; *text != '\0'; text++)
-		count += (unsigned char)*text >= 0xf0;
-	return count;
 }
 
 int message_read_json(
@@ -117,35 +100,13 @@ static int find_mode(const char *name)
 	return -1;
 }
 
-static bool is_utf8(const char *text)
-{
-	const unsigned char *c = (const unsigned char *)text;
-
-	while (*c != '\0') {
-		size_t more = *c < 0x80 ? 0 : *c >= 0xc2 && *c < 0xe0 ? 1 : *c >= 0xe0 && *c < 0xf0 ? 2 : 3;
-		unsigned point;
-
-		if (*c >= 0x80 && (*c < 0xc2 || *c > 0xf4))
-			return false;
-		point = more == 0 ? *c : *c & (0x3fu >> more);
-		for (c++; more > 0; more--, c++) {
-			if ((*c & 0xc0) != 0x80)
-				return false;
-			point = point << 6 | (*c & 0x3f);
-			if (more == 1 && ((point >= 0xd800 && point < 0xe000) || point > 0x10ffff))
-				return false;
-		}
-	}
-	return true;
-}
-
 static int check_text(const char *name, const char *text, size_t max_bytes, struct error *error)
 {
 	if (text == NULL)
 		return 0;
 	if (strlen(text) > max_bytes)
 		return error_set(error, ERROR_INPUT, "\"%s\" is longer than %zu bytes", name, max_bytes);
-	if (!is_utf8(text))
+	if (!utf8_is_valid(text, strlen(text)))
 		return error_set(error, ERROR_INPUT, "\"%s\" is not valid UTF-8", name);
 	return 0;
 }
@@ -182,7 +143,7 @@ int message_check(enum message_kind kind, struct message_fields *fields, struct 
 		return -1;
 	if (kind == MESSAGE_TEXT && fields->text == NULL)
 		return error_set(error, ERROR_INPUT, "\"text\" is missing");
-	if (fields->title != NULL && message_code_points(fields->title) > TITLE_MAX)
+	if (fields->title != NULL && utf8_count(fields->title, strlen(fields->title)) > TITLE_MAX)
 		return error_set(error, ERROR_INPUT, "\"title\" is longer than %d characters", TITLE_MAX);
 	if (fields->parse_mode != NULL && find_mode(fields->parse_mode) < 0)
 		return error_set(error, ERROR_INPUT, "\"parse_mode\" must be HTML, Markdown or MarkdownV2");
@@ -193,15 +154,16 @@ int message_check(enum message_kind kind, struct message_fields *fields, struct 
 	return check_cooldown(fields, error);
 }
 
-/* Control characters never get through, but for line ends and tabs in the text. */
-static int add_clean(struct buf *out, const char *text, bool one_line)
+/* A title is one line: what would break it becomes a blank. */
+static int add_title_text(struct buf *out, const char *title)
 {
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
-		bool kept = (c >= 0x20 && c != 0x7f) || (!one_line && (c == '\n' || c == '\t'));
+	size_t start = out->len;
 
-		if (kept ? buf_add(out, text, 1) != 0 : one_line && buf_add_text(out, " ") != 0)
-			return -1;
+	if (text_add_clean(out, title, strlen(title)) != 0)
+		return -1;
+	for (size_t i = start; i < out->len; i++) {
+		if (out->data[i] == '\n' || out->data[i] == '\t')
+			out->data[i] = ' ';
 	}
 	return 0;
 }
@@ -226,7 +188,7 @@ static int add_escaped(struct buf *out, const char *text, int mode)
 static int add_title(struct buf *out, const char *title, int mode)
 {
 	struct buf clean = BUF_INIT(TITLE_MAX * 4);
-	int result = add_clean(&clean, title, true);
+	int result = add_title_text(&clean, title);
 
 	if (mode < 0 && result == 0)
 		result = buf_add_text(out, buf_text(&clean));
@@ -254,7 +216,7 @@ static void put_bold(struct json_object *parameters, const char *name, size_t un
 static int check_length(
     enum message_kind kind, const struct message_fields *fields, const char *text, struct error *error)
 {
-	size_t points = message_code_points(text);
+	size_t points = utf8_count(text, strlen(text));
 
 	if (kind == MESSAGE_TEXT && text[strspn(text, " \n\t")] == '\0')
 		return error_set(error, ERROR_INPUT, "\"text\" is empty");
@@ -278,11 +240,11 @@ int message_compose(enum message_kind kind, const struct message_fields *fields,
 
 	if (has_title)
 		result = add_title(&text, fields->title, mode);
-	title_units = message_utf16_units(buf_text(&text));
+	title_units = utf8_utf16_units(buf_text(&text), text.len);
 	if (result == 0 && has_title && has_text)
 		result = buf_add_text(&text, "\n");
 	if (result == 0 && has_text)
-		result = add_clean(&text, fields->text, false);
+		result = text_add_clean(&text, fields->text, strlen(fields->text));
 	if (result != 0)
 		error_set(error, ERROR_INPUT, "\"%s\" is too long", kinds[kind].text_field);
 	else

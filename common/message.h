@@ -59,8 +59,4 @@ int message_compose(enum message_kind kind, const struct message_fields *fields,
 const char *message_method(enum message_kind kind);
 const char *message_file_parameter(enum message_kind kind);
 
-/* Lengths of UTF-8 text in Unicode code points and in UTF-16 units, as Telegram counts. */
-size_t message_code_points(const char *text);
-size_t message_utf16_units(const char *text);
-
 #endif

@@ -4,41 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "utf8.h"
 #include "xalloc.h"
-
-static bool is_continuation(char c)
-{
-	return ((unsigned char)c & 0xc0) == 0x80;
-}
-
-/* RFC 3629: no overlong form, no surrogate, nothing above U+10FFFF. */
-static bool is_allowed(uint32_t code_point, size_t len)
-{
-	static const uint32_t lowest[] = {0, 0, 0x80, 0x800, 0x10000};
-
-	return code_point >= lowest[len] && code_point <= 0x10ffff &&
-	       (code_point < 0xd800 || code_point > 0xdfff);
-}
-
-size_t text_decode(const char *data, size_t len, uint32_t *code_point)
-{
-	unsigned char first = len > 0 ? (unsigned char)data[0] : 0xff;
-	size_t length = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-	uint32_t value;
-
-	if (first >= 0xf8 || length == 0 || length > len)
-		return 0;
-	value = length == 1 ? first : first & (0x7fU >> length);
-	for (size_t i = 1; i < length; i++) {
-		if (!is_continuation(data[i]))
-			return 0;
-		value = value << 6 | ((unsigned char)data[i] & 0x3f);
-	}
-	if (!is_allowed(value, length))
-		return 0;
-	*code_point = value;
-	return length;
-}
 
 static bool is_control(uint32_t code_point)
 {
@@ -49,7 +16,7 @@ int text_add_clean(struct buf *out, const char *data, size_t len)
 {
 	for (size_t i = 0; i < len;) {
 		uint32_t code_point = 0;
-		size_t length = text_decode(data + i, len - i, &code_point);
+		size_t length = utf8_decode(data + i, len - i, &code_point);
 		int result = 0;
 
 		if (length == 0)
@@ -86,7 +53,7 @@ void text_add_line(struct buf *out, const char *text, size_t max_bytes)
 
 	for (size_t i = 0; i < len;) {
 		uint32_t code_point = 0;
-		size_t length = text_decode(text + i, len - i, &code_point);
+		size_t length = utf8_decode(text + i, len - i, &code_point);
 
 		if (out->len - start + (length > 0 ? length : 1) > max_bytes) {
 			buf_add_text(out, "...");

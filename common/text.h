@@ -10,9 +10,6 @@
 
 #include "buf.h"
 
-/* The length of the UTF-8 sequence that data starts with (1-4) and its code point, or 0 where it is none. */
-size_t text_decode(const char *data, size_t len, uint32_t *code_point);
-
 /*
  * Appends a message: what is not UTF-8 becomes U+FFFD byte by byte, control characters are dropped but for
  * newline and tab. At most three times as long as data. -1 where out cannot take it; it is cut off then.

@@ -59,6 +59,16 @@ size_t utf8_count(const char *text, size_t len)
 	return count;
 }
 
+/* What takes four bytes in UTF-8 takes two units in UTF-16. */
+size_t utf8_utf16_units(const char *text, size_t len)
+{
+	size_t count = utf8_count(text, len);
+
+	for (size_t i = 0; i < len; i++)
+		count += (unsigned char)text[i] >= 0xf0;
+	return count;
+}
+
 size_t utf8_cut(const char *text, size_t len, size_t max)
 {
 	if (len <= max)

@@ -18,6 +18,9 @@ bool utf8_is_valid(const char *text, size_t len);
 /* Code points of a valid text. */
 size_t utf8_count(const char *text, size_t len);
 
+/* UTF-16 units of a valid text, in which Telegram counts the offsets of entities. */
+size_t utf8_utf16_units(const char *text, size_t len);
+
 /* The length of the longest start of text that has at most max bytes and does not end within a character. */
 size_t utf8_cut(const char *text, size_t len, size_t max);
 

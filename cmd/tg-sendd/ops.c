@@ -10,6 +10,7 @@
 #include "json.h"
 #include "log.h"
 #include "sendd.h"
+#include "texts.h"
 #include "xalloc.h"
 
 enum { CHATS_MAX = 64, ANSWER_MAX = 16 << 20 };
@@ -91,36 +92,25 @@ static int queue(struct store_txn *txn, struct op *op, struct store_message *mes
 	return 0;
 }
 
-/* Appends a text in which {user} stands for the account. */
-static void add_text_for(struct buf *out, const char *text, const char *user)
-{
-	static const char mark[] = "{user}";
-
-	while (*text != '\0') {
-		bool is_mark = strncmp(text, mark, sizeof mark - 1) == 0;
-
-		if ((is_mark ? buf_add_text(out, user) : buf_add(out, text, 1)) != 0)
-			return;
-		text += is_mark ? sizeof mark - 1 : 1;
-	}
-}
-
 /* A message from the service itself to a chat. */
-static int queue_notice(
-    struct store_txn *txn, struct op *op, int64_t chat, const char *text, struct error *error)
+static int queue_notice(struct sendd *sendd, struct store_txn *txn, struct op *op, int64_t chat,
+    enum text_id text, struct error *error)
 {
-	struct buf line = BUF_INIT(MESSAGE_TEXT_MAX);
+	const struct text_value values[] = {{"user", op->user}, {NULL, NULL}};
+	struct buf line = BUF_INIT(TEXT_MAX_BYTES);
+	struct json_object *entities = json_object_new_array();
 	struct store_message message = {.chat = chat,
 	    .class = STORE_REPLY,
 	    .accepted_ms = clock_wall_ms(),
 	    .user = "",
-	    .method = "sendMessage"};
-	int result;
+	    .method = (char *)message_method(MESSAGE_TEXT),
+	    .parameters = json_object_new_object()};
+	int result = text_format(text_get(sendd->config, text), values, &line, entities, error);
 
-	add_text_for(&line, text, op->user);
-	message.parameters = json_object_new_object();
 	json_put_text(message.parameters, "text", buf_text(&line));
-	result = queue(txn, op, &message, error);
+	json_object_object_add(message.parameters, "entities", entities);
+	if (result == 0)
+		result = queue(txn, op, &message, error);
 	json_object_put(message.parameters);
 	buf_free(&line);
 	return result;
@@ -448,13 +438,12 @@ static int link_chat(struct sendd *sendd, struct store_txn *txn, struct op *op, 
     struct error *error)
 {
 	struct store_link link = {.chat = code->chat, .linked_ms = clock_wall_ms()};
-	const char *text = config_text(sendd->config, "linked", "This chat is now linked to {user}.");
 
 	memcpy(link.user, op->user, sizeof link.user);
 	memcpy(link.chat_name, code->chat_name, sizeof link.chat_name);
 	if (store_link_put(txn, &link, error) != 0)
 		return -1;
-	if (queue_notice(txn, op, code->chat, text, error) != 0)
+	if (queue_notice(sendd, txn, op, code->chat, TEXT_LINKED, error) != 0)
 		return -1;
 	ok(op);
 	json_put_text(op->answer, "message", "Telegram linked successfully.");
@@ -489,7 +478,6 @@ static bool collect_chat(void *context, const struct store_link *link)
 int op_unlink(struct sendd *sendd, struct store_txn *txn, struct op *op, struct error *error)
 {
 	struct recipients to = {.count = 0};
-	const char *text = config_text(sendd->config, "unlinked", "This chat is no longer linked to {user}.");
 
 	if (store_links_each(txn, op->user, collect_chat, &to, error) != 0)
 		return -1;
@@ -497,7 +485,7 @@ int op_unlink(struct sendd *sendd, struct store_txn *txn, struct op *op, struct 
 		return fail_unlinked(op);
 	for (size_t i = 0; i < to.count; i++) {
 		if (store_link_remove(txn, to.chats[i], error) < 0 ||
-		    queue_notice(txn, op, to.chats[i], text, error) != 0)
+		    queue_notice(sendd, txn, op, to.chats[i], TEXT_UNLINKED, error) != 0)
 			return -1;
 	}
 	ok(op);

@@ -24,7 +24,7 @@ static void check_parameters(enum message_kind kind, struct json_object *paramet
 	FUZZ_MUST(kind != MESSAGE_TEXT || (text != NULL && text[0] != '\0'));
 	if (text == NULL)
 		return;
-	FUZZ_MUST(message_utf16_units(text) >= message_code_points(text));
+	FUZZ_MUST(utf8_utf16_units(text, strlen(text)) >= utf8_count(text, strlen(text)));
 	for (; *text != '\0'; text++)
 		FUZZ_MUST((unsigned char)*text >= 0x20 || strchr("\n\t", *text) != NULL);
 }

@@ -171,13 +171,6 @@ static void a_query_is_checked_like_a_body(void **state)
 	assert_int_equal(message_check(MESSAGE_PHOTO, &fields, &error), -1);
 }
 
-static void units_are_counted_as_telegram_does(void **state)
-{
-	(void)state;
-	assert_int_equal(message_code_points("a\xc3\xa4\xf0\x9f\x98\x80"), 3);
-	assert_int_equal(message_utf16_units("a\xc3\xa4\xf0\x9f\x98\x80"), 4);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,7 +178,6 @@ int main(void)
 	    cmocka_unit_test(what_is_wrong_is_named),
 	    cmocka_unit_test(length_counts_code_points),
 	    cmocka_unit_test(a_query_is_checked_like_a_body),
-	    cmocka_unit_test(units_are_counted_as_telegram_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,41 +11,6 @@
 
 #include "text.h"
 
-static void decode(void **state)
-{
-	static const struct {
-		const char *data;
-		size_t len, length;
-		uint32_t code_point;
-	} cases[] = {
-	    {"", 0, 0, 0},
-	    {"a", 1, 1, 'a'},
-	    {"\0", 1, 1, 0},
-	    {"\xc3\xa9", 2, 2, 0xe9},
-	    {"\xc3\xa9", 1, 0, 0},
-	    {"\xe2\x82\xac", 3, 3, 0x20ac},
-	    {"\xf0\x9f\x98\x80", 4, 4, 0x1f600},
-	    {"\xf0\x9f\x98\x80", 3, 0, 0},
-	    {"\xf4\x8f\xbf\xbf", 4, 4, 0x10ffff},
-	    {"\xf4\x90\x80\x80", 4, 0, 0},
-	    {"\xed\xa0\x80", 3, 0, 0},
-	    {"\xc0\x80", 2, 0, 0},
-	    {"\xe0\x80\x80", 3, 0, 0},
-	    {"\xf8\x88\x80\x80", 4, 0, 0},
-	    {"\xc3(", 2, 0, 0},
-	    {"\x80", 1, 0, 0},
-	    {"\xff", 1, 0, 0},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		uint32_t code_point = 0;
-
-		assert_int_equal(text_decode(cases[i].data, cases[i].len, &code_point), cases[i].length);
-		assert_int_equal(code_point, cases[i].code_point);
-	}
-}
-
 static void clean(void **state)
 {
 	static const char dirty[] = "a\0b\x1b[31m\tc\r\nd\x7f\xff\xc3\xa9\xc2\x9b";
@@ -137,7 +102,6 @@ static void large_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(decode),
 	    cmocka_unit_test(clean),
 	    cmocka_unit_test(blank),
 	    cmocka_unit_test(line),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "utf8.h"
 
 static const struct {
 	const char *name;
@@ -31,6 +32,8 @@ static const struct {
 	"This chat is not linked to an account.\nChat id: `{chat}`\n\n"
 	"Use /start to link your account."},
     [TEXT_WHOAMI_GROUP] = {"whoami_group", "Chat id of this group: `{chat}`"},
+    [TEXT_LINKED] = {"linked", "This chat is now linked to {user}. Notifications for {user} arrive here.\n\n"
+			       "Use /help for the list of commands."},
     [TEXT_UNLINKED] = {"unlinked", "Unlinked from {user}. Notifications no longer arrive here.\n\n"
 				   "Use /start to link this chat again."},
     [TEXT_PRIVATE_ONLY] = {"private_only", "/{command} works only in a private chat with {bot}, because it "
@@ -60,20 +63,6 @@ static const char *value_of(const struct text_value *values, const char *name, s
 			return values->value;
 	}
 	return NULL;
-}
-
-/* A character outside the basic plane takes four bytes in UTF-8 and two units in UTF-16. */
-static int64_t utf16_units(const char *text, size_t len)
-{
-	int64_t units = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		unsigned char byte = (unsigned char)text[i];
-
-		if ((byte & 0xc0) != 0x80)
-			units += byte >= 0xf0 ? 2 : 1;
-	}
-	return units;
 }
 
 static void add_code(struct json_object *entities, int64_t offset, int64_t length)
@@ -112,8 +101,9 @@ int text_format(const char *source, const struct text_value *values, struct buf 
 	while (*source != '\0' && !full) {
 		if (*source == '`' && (is_open || strchr(source + 1, '`') != NULL)) {
 			if (is_open)
-				add_code(entities, utf16_units(buf_text(text) + first, open_at - first),
-				    utf16_units(buf_text(text) + open_at, text->len - open_at));
+				add_code(entities,
+				    (int64_t)utf8_utf16_units(buf_text(text) + first, open_at - first),
+				    (int64_t)utf8_utf16_units(buf_text(text) + open_at, text->len - open_at));
 			is_open = !is_open;
 			open_at = text->len;
 			source++;

@@ -1,14 +1,14 @@
 /*
- * What tg-dispatch says to people: one table of names and defaults, each of which texts: in the
- * configuration can replace. A text may contain
+ * What the bot says to people: one table of names and defaults, each of which texts: in the configuration
+ * can replace. A text may contain
  *
  *	{name}	   a value, where this text has one of that name; otherwise it stays as it is
  *	`text`	   monospace, which a tap copies on a phone; values may stand inside
  *
  * Values are put in as they are and never read as markup.
  */
-#ifndef TG_DISPATCH_TEXTS_H
-#define TG_DISPATCH_TEXTS_H
+#ifndef TGTOOLS_TEXTS_H
+#define TGTOOLS_TEXTS_H
 
 #include <json-c/json.h>
 #include <stddef.h>
@@ -30,7 +30,8 @@ enum text_id {
 	TEXT_WHOAMI_PAUSED,   /* {user} {since} {chat} */
 	TEXT_WHOAMI_UNLINKED, /* {chat} */
 	TEXT_WHOAMI_GROUP,    /* {chat} */
-	TEXT_UNLINKED,	      /* {user} */
+	TEXT_LINKED,	      /* {user}: after tg-link verify */
+	TEXT_UNLINKED,	      /* {user}: after /unlink or tg-link unlink */
 	TEXT_PRIVATE_ONLY,    /* {command} {bot} */
 	TEXT_THE_BOT,	      /* {bot} while its name is not known */
 	TEXT_ACCESS_DENIED,
