@@ -1,0 +1,71 @@
+# Why: a mistake in the configuration must read the same from every program, and stop each of them before
+# it does anything.
+
+load helper
+
+setup() {
+	make_dir
+}
+
+teardown() {
+	stop_all
+}
+
+# Every program that is there, with what it needs to get as far as its configuration.
+programs() {
+	local path name
+	for path in "$BIN"/*; do
+		name=${path##*/}
+		case $name in
+		tg-sim | tg-exec) ;;
+		tg-send) echo "$name hi" ;;
+		tg-link) echo "$name status" ;;
+		*) echo "$name" ;;
+		esac
+	done
+}
+
+# refuses "PROGRAM ARGS" OPTIONS...: exit 78 and one line on stderr, "PROGRAM: " and $expected.
+refuses() {
+	local words
+	read -ra words <<<"$1"
+	shift
+	run --separate-stderr "${words[@]}" "$@" </dev/null
+	echo "${words[0]}: exit $status: $stderr"
+	[[ $status == 78 && -z $output && $stderr == "${words[0]}: $expected" ]]
+}
+
+@test "every program names the file, the line and the key, and exits 78" {
+	printf 'log: {}\n\ndelivery:\n  kepe: 1h\n' >"$CONFIG"
+	expected="$CONFIG:4: unknown key \"kepe\" in delivery"
+	while read -r program; do
+		refuses "$program" -c "$CONFIG"
+		refuses "$program" --config="$CONFIG"
+	done < <(programs)
+}
+
+@test "every program takes the file from the environment, and -c before it" {
+	printf 'log: {level: loud}\n' >"$CONFIG"
+	export TGTOOLS_CONFIG=$CONFIG
+	while read -r program; do
+		expected="$CONFIG:1: log.level must be debug, info, warning or error"
+		refuses "$program"
+		expected="cannot open $DIR/none: No such file or directory"
+		refuses "$program" -c "$DIR/none"
+	done < <(programs)
+}
+
+@test "without a file every program says where it is looked for" {
+	[[ ! -e /etc/tgtools/tgtools.yaml ]] || skip "this machine has a configuration"
+	expected="/etc/tgtools/tgtools.yaml does not exist; create it (see tgtools.conf(5)), or name another file with -c or \$TGTOOLS_CONFIG"
+	while read -r program; do
+		refuses "$program"
+	done < <(programs)
+}
+
+@test "a file name cannot forge a second line" {
+	expected="cannot open $DIR/a?b?[31m: No such file or directory"
+	while read -r program; do
+		refuses "$program" -c "$DIR/"$'a\nb\e[31m'
+	done < <(programs)
+}
