@@ -247,9 +247,9 @@ int http_client_new(struct loop *loop, struct http_client **result, struct error
 {
 	struct http_client *client;
 
-	/* PREREQFUNCTION and PROTOCOLS_STR; without the first, messages could be delivered twice. */
-	if (curl_version_info(CURLVERSION_NOW)->version_num < 0x075500)
-		return error_set(error, ERROR_CONFIG, "libcurl is older than 7.85.0; upgrade it");
+	/* PREREQFUNCTION, PROTOCOLS_STR and QUICK_EXIT; without the first, messages could be delivered twice. */
+	if (curl_version_info(CURLVERSION_NOW)->version_num < 0x075700)
+		return error_set(error, ERROR_CONFIG, "libcurl is older than 7.87.0; upgrade it");
 	client = xcalloc(1, sizeof *client);
 	client->multi = loop_multi(loop);
 	curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
@@ -279,6 +279,8 @@ static int set_connection(struct http_transfer *transfer, const struct http_requ
 	unsigned failed = 0;
 
 	failed |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	/* Do not wait for the thread of the resolver at an end before its time. */
+	failed |= curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 	failed |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	failed |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	failed |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);

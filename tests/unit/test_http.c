@@ -10,8 +10,11 @@
 
 #include <arpa/inet.h>
 #include <cmocka.h>
+#include <dlfcn.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -492,6 +495,50 @@ static void nothing_sent(void **state)
 	stop_client(&f);
 }
 
+static atomic_int resolved;
+
+/* In place of libc's, also for libcurl: one name takes long to resolve. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **result)
+{
+	int (*original)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+	*(void **)&original = dlsym(RTLD_NEXT, "getaddrinfo");
+	if (name != NULL && strcmp(name, "slow.invalid") == 0) {
+		sleep(2);
+		resolved++;
+	}
+	return original(name, service, hints, result);
+}
+
+/* libcurl waits for its resolver's thread where it is not told otherwise, and nothing else runs meanwhile. */
+static void a_slow_resolver_holds_up_nothing(void **state)
+{
+	struct http_request request = request_to("GET", "http://slow.invalid/");
+	int64_t start = clock_monotonic_ms();
+	struct http_transfer *transfer;
+	struct fixture f;
+	struct error error;
+
+	(void)state;
+	start_client(&f);
+	request.timeout_ms = 200;
+	run(&f, &request);
+	assert_int_equal(f.answer.failure, HTTP_NOT_CONNECTED);
+	assert_false(f.answer.request_sent);
+	request.timeout_ms = 5000;
+	assert_int_equal(http_start(f.client, &request, keep, &f, &transfer, &error), 0);
+	assert_int_equal(loop_turn(f.loop, 50, &error), 0);
+	http_cancel(transfer);
+	assert_int_equal(http_start(f.client, &request, keep, &f, &transfer, &error), 0);
+	assert_int_equal(loop_turn(f.loop, 50, &error), 0);
+	stop_client(&f);
+	assert_true(clock_monotonic_ms() - start < 1800);
+	/* libcurl's threads free what is theirs when they come back. */
+	while (resolved < 3)
+		usleep(10000);
+	usleep(100000);
+}
+
 static void through_a_proxy(void **state)
 {
 	struct server server = {.answer = ok, .acts = {ANSWER, CLOSE}};
@@ -616,6 +663,7 @@ int main(void)
 	    cmocka_unit_test(too_much),
 	    cmocka_unit_test(in_time_or_not),
 	    cmocka_unit_test(nothing_sent),
+	    cmocka_unit_test(a_slow_resolver_holds_up_nothing),
 	    cmocka_unit_test(through_a_proxy),
 	    cmocka_unit_test(a_tunnel_is_not_the_request),
 	    cmocka_unit_test(the_environment_names_no_proxy),
