@@ -247,7 +247,8 @@ int http_client_new(struct loop *loop, struct http_client **result, struct error
 {
 	struct http_client *client;
 
-	/* PREREQFUNCTION, PROTOCOLS_STR and QUICK_EXIT; without the first, messages could be delivered twice. */
+	/* PREREQFUNCTION, PROTOCOLS_STR and QUICK_EXIT; without the first, messages could be delivered twice.
+	 */
 	if (curl_version_info(CURLVERSION_NOW)->version_num < 0x075700)
 		return error_set(error, ERROR_CONFIG, "libcurl is older than 7.87.0; upgrade it");
 	client = xcalloc(1, sizeof *client);
