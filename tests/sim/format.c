@@ -401,6 +401,13 @@ static void cut(struct formatted *f, size_t most)
 		free(f->list[--f->count].argument);
 }
 
+static void remove_blank(struct formatted *f)
+{
+	for (size_t i = f->count; i-- > 0;)
+		if (f->list[i].length <= 0 || only_blanks(f, &f->list[i]))
+			remove_entity(f, i);
+}
+
 bool format_finish(struct formatted *f, struct json_object *entities, struct buf *why)
 {
 	size_t count = entities && json_object_is_type(entities, json_type_array)
@@ -413,10 +420,9 @@ bool format_finish(struct formatted *f, struct json_object *entities, struct buf
 	cut(f, TEXT_MAX);
 	sort(f, 0);
 	clean(f);
+	remove_blank(f);
 	trim(f);
-	for (size_t i = f->count; i-- > 0;)
-		if (f->list[i].length <= 0 || only_blanks(f, &f->list[i]))
-			remove_entity(f, i);
+	remove_blank(f);
 	sort(f, 0);
 	split_crossing(f);
 	cut(f, ENTITIES_MAX);
