@@ -206,11 +206,9 @@ static struct json_object *numbered_button(struct json_object *rows, size_t numb
 	return NULL;
 }
 
-static bool press(struct terminal *t, size_t number)
+static bool press_numbered(struct terminal *t, struct chat *c, const struct message *m, size_t number)
 {
-	struct chat *c = own_chat(t);
-	const struct message *m = newest_keyboard(c);
-	struct json_object *markup = NULL, *rows = m ? keyboard_rows(m, &markup) : NULL;
+	struct json_object *markup, *rows = keyboard_rows(m, &markup);
 	struct json_object *button = number > 0 ? numbered_button(rows, number) : NULL;
 	struct press_result result;
 	bool ok = false;
@@ -223,6 +221,14 @@ static bool press(struct terminal *t, size_t number)
 	}
 	json_object_put(markup);
 	return ok;
+}
+
+static bool press(struct terminal *t, size_t number)
+{
+	struct chat *c = own_chat(t);
+	const struct message *m = newest_keyboard(c);
+
+	return m && press_numbered(t, c, m, number);
 }
 
 static void take_line(struct terminal *t, char *line)
@@ -307,7 +313,7 @@ static void input_ready(struct source *s, uint32_t events)
 static bool bot_is_done(const struct terminal *t)
 {
 	int64_t now_us = loop_now_us();
-	bool bot_lives = t->sim->requests > 0 || t->sim->webhook.url;
+	bool bot_lives = t->sim->poller.has_last || t->sim->webhook.url;
 
 	if (t->is_tty || !bot_lives || now_us - t->ended_us > AFTER_END_US)
 		return true;

@@ -3,6 +3,7 @@
 #include "utf8.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -192,10 +193,12 @@ static bool bounds_valid(const struct formatted *f, int64_t offset, int64_t leng
 	size_t byte = 0;
 	int from, to;
 
-	if (offset < 0 || offset > 1000000 || length < 0 || length > 1000000) {
-		buf_printf(why, "receive an entity with incorrect %s %lld",
-		    offset < 0 || offset > 1000000 ? "offset" : "length",
-		    (long long)(offset < 0 || offset > 1000000 ? offset : length));
+	if (offset < 0 || offset > 1000000) {
+		buf_printf(why, "receive an entity with incorrect offset %" PRId64, offset);
+		return false;
+	}
+	if (length < 0 || length > 1000000) {
+		buf_printf(why, "receive an entity with incorrect length %" PRId64, length);
 		return false;
 	}
 	from = boundary(&f->text, offset, &byte);
@@ -206,14 +209,16 @@ static bool bounds_valid(const struct formatted *f, int64_t offset, int64_t leng
 	to = boundary(&f->text, offset + length, &byte);
 	if (to == -2)
 		buf_printf(why,
-		    "entity beginning at UTF-16 offset %lld ends in a middle of a UTF-16 symbol at byte "
+		    "entity beginning at UTF-16 offset %" PRId64
+		    " ends in a middle of a UTF-16 symbol at byte "
 		    "offset %zu",
-		    (long long)offset, byte);
+		    offset, byte);
 	else if (from == -1 || to == -1)
 		buf_printf(why,
-		    "entity beginning at UTF-16 offset %lld ends after the end of the text at UTF-16 offset "
-		    "%lld",
-		    (long long)offset, (long long)(offset + length));
+		    "entity beginning at UTF-16 offset %" PRId64
+		    " ends after the end of the text at UTF-16 offset "
+		    "%" PRId64,
+		    offset, offset + length);
 	return from == 0 && to == 0;
 }
 

@@ -108,7 +108,7 @@ void loop_set_timer(struct loop *l, struct timer *t, int64_t after_us)
 {
 	loop_clear_timer(l, t);
 	t->at_us = loop_now_us() + after_us;
-	l->heap = grow(l->heap, &l->cap, l->count + 1, sizeof(*l->heap));
+	l->heap = grow(l->heap, &l->cap, l->count + 1, sizeof(struct timer *));
 	place(l, ++l->count, t);
 	sift_up(l, t);
 }

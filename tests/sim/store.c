@@ -91,7 +91,7 @@ struct user *store_user(struct store *s, int64_t id)
 	u->id = id;
 	(void)snprintf(name, sizeof(name), "User%lld", (long long)id);
 	u->first_name = xstrdup(name);
-	s->users = grow(s->users, &s->user_cap, s->user_count + 1, sizeof(*s->users));
+	s->users = grow(s->users, &s->user_cap, s->user_count + 1, sizeof(struct user *));
 	s->users[s->user_count++] = u;
 	map_put(&s->user_by_id, id, u);
 	return u;
@@ -142,7 +142,7 @@ struct chat *store_new_chat(struct store *s, int64_t id, enum chat_type type)
 		(void)snprintf(title, sizeof(title), "Group%lld", (long long)id);
 		c->title = xstrdup(title);
 	}
-	s->chats = grow(s->chats, &s->chat_cap, s->chat_count + 1, sizeof(*s->chats));
+	s->chats = grow(s->chats, &s->chat_cap, s->chat_count + 1, sizeof(struct chat *));
 	s->chats[s->chat_count++] = c;
 	map_put(&s->chat_by_id, id, c);
 	return c;
@@ -216,7 +216,7 @@ struct file *store_new_file(struct store *s, bool photo)
 {
 	struct file *f = xcalloc(1, sizeof(*f));
 
-	s->files = grow(s->files, &s->file_cap, s->file_count + 1, sizeof(*s->files));
+	s->files = grow(s->files, &s->file_cap, s->file_count + 1, sizeof(struct file *));
 	s->files[s->file_count++] = f;
 	f->number = s->file_count;
 	f->photo = photo;
@@ -257,9 +257,9 @@ struct press *store_new_press(
 	p->by = by;
 	p->message_id = message_id;
 	p->data = xstrdup(data);
-	s->presses = grow(s->presses, &s->press_cap, s->press_count + 1, sizeof(*s->presses));
+	s->presses = grow(s->presses, &s->press_cap, s->press_count + 1, sizeof(struct press *));
 	s->presses[s->press_count++] = p;
-	c->presses = grow(c->presses, &c->press_cap, c->press_count + 1, sizeof(*c->presses));
+	c->presses = grow(c->presses, &c->press_cap, c->press_count + 1, sizeof(struct press *));
 	c->presses[c->press_count++] = p;
 	c->version++;
 	return p;
