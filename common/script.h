@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "child.h"
 #include "error.h"
@@ -17,7 +18,7 @@ enum { SCRIPT_NAME_BYTES = 65 };
 struct script {
 	char name[SCRIPT_NAME_BYTES]; /* the file name, ^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$ */
 	char *path;
-	bool python; /* a .py file without an execute bit: needs an interpreter */
+	bool python; /* a .py file that names no interpreter or has no execute bit: run with Python */
 };
 
 struct script_list {
@@ -30,8 +31,9 @@ typedef void script_skipped_fn(void *context, const char *name, const char *reas
 
 /*
  * Finds the scripts of uid in directory: regular files (no symbolic links) owned by uid, not writable by
- * group or others, in a directory for which the same holds, executable or named *.py. A directory that does
- * not exist has no scripts.
+ * group or others, in a directory for which the same holds, executable by uid or named *.py. A directory
+ * that does not exist has no scripts; one that is not safe is ERROR_CONFIG. Hidden files, directories and
+ * files that are neither executable nor *.py are passed over in silence.
  */
 int script_find(const char *directory, uid_t uid, script_skipped_fn *skipped, void *context,
     struct script_list *list, struct error *error);
@@ -41,12 +43,18 @@ void script_list_free(struct script_list *list);
 bool script_name_is_valid(const char *name);
 
 struct script_run {
-	const char *home; /* working directory, $HOME, and where .venv/bin/python is looked for */
+	const char *home; /* working directory, $HOME, and where .venv/bin is looked for */
 	const char *user;
 	int64_t timeout_ms;
 	size_t output_max_bytes;
 };
 
+enum { SCRIPT_ERRORS_MAX_BYTES = 4096 }; /* how much of the end of stderr is kept */
+
+/*
+ * Starts it, by its first line or with Python (~/.venv/bin/python, else python3), with nothing in its
+ * environment but HOME, USER, LOGNAME, SHELL, PATH, LANG and NOTIFY_SCRIPT.
+ */
 int script_start(
     const struct script *script, const struct script_run *run, struct child **child, struct error *error);
 
@@ -59,13 +67,21 @@ struct script_report {
 	char *image_path;
 	char *document_path;
 	char *key;
-	int64_t cooldown_ms;
-	char warning[128]; /* "" or what was tolerated, for the log */
+	int64_t cooldown_ms; /* 0: none */
+	char warning[160];   /* "" or what was tolerated, for the log */
 };
 
-enum { SCRIPT_COOLDOWN_DEFAULT_MS = 3600000 };
+/* Without a word about it, there is a cooldown of 1h, but none for what has a key. */
+#define SCRIPT_COOLDOWN_DEFAULT_MS INT64_C(3600000)
+#define SCRIPT_COOLDOWN_MAX_MS (INT64_C(3650) * 86400000)
 
-/* Reads stdout of a script. ERROR_INPUT says how the contract was broken. Pure. */
+enum { SCRIPT_KEY_MAX_BYTES = 256 };
+
+/*
+ * Reads stdout of a script: one JSON object with white space and a byte order mark around it, or lines
+ * that are no objects and then one object in the last line. Where notify is true there is something to
+ * send. ERROR_INPUT says how the contract was broken, and report is left alone. Pure.
+ */
 int script_parse(const char *output, size_t len, struct script_report *report, struct error *error);
 void script_report_free(struct script_report *report);
 

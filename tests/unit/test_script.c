@@ -1,0 +1,470 @@
+/*
+ * One script that breaks the contract must never stop the others, and a file that somebody else can change
+ * must never be run: the two promises that notify-runner makes to people.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fd.h"
+#include "path.h"
+#include "script.h"
+#include "xalloc.h"
+
+#define HOUR_MS INT64_C(3600000)
+
+static void names(void **state)
+{
+	static const char *const good[] = {"a", "_x", "9", "disk.sh", "a-b_c.d.py", "A"};
+	static const char *const bad[] = {
+	    "", ".", "..", ".x", "-x", "a/b", "../x", "/x", "a b", "a\n", "\xc3\xa4", "a;b", "x~", "a*"};
+	char longest[SCRIPT_NAME_BYTES + 1];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+		assert_true(script_name_is_valid(good[i]));
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		assert_false(script_name_is_valid(bad[i]));
+	memset(longest, 'a', sizeof longest);
+	longest[SCRIPT_NAME_BYTES] = '\0';
+	assert_false(script_name_is_valid(longest));
+	longest[SCRIPT_NAME_BYTES - 1] = '\0';
+	assert_true(script_name_is_valid(longest));
+}
+
+static const struct parse_case {
+	const char *output;
+	const char *error;   /* a part of it; NULL: it is taken */
+	const char *warning; /* a part of it; NULL: none */
+	bool notify;
+	const char *message;
+	int64_t cooldown_ms;
+} parse_cases[] = {
+    {"{\"notify\":false}", NULL, NULL, false, NULL, HOUR_MS},
+    {"\n\r\n\t {\"notify\":true,\"message\":\"x\"} \n\n", NULL, NULL, true, "x", HOUR_MS},
+    {"\xef\xbb\xbf{\"notify\":true,\"message\":\"x\"}", NULL, NULL, true, "x", HOUR_MS},
+    {" \xef\xbb\xbf\n{\"notify\":true,\"message\":\"x\"}\r\n", NULL, NULL, true, "x", HOUR_MS},
+    {"{\n \"notify\": true,\n \"message\": \"a\\nb\"\n}\n", NULL, NULL, true, "a\nb", HOUR_MS},
+    {"{\"notify\":true,\"message\":\"\xc3\xa4 \\u00e4 \\ud83d\\ude00\"}", NULL, NULL, true,
+	"\xc3\xa4 \xc3\xa4 \xf0\x9f\x98\x80", HOUR_MS},
+    /* what it may not be */
+    {"", "printed nothing", NULL, false, NULL, 0},
+    {" \n\t\n", "printed nothing", NULL, false, NULL, 0},
+    {"\xef\xbb\xbf", "printed nothing", NULL, false, NULL, 0},
+    {"[]", "not a JSON object", NULL, false, NULL, 0},
+    {"[{\"notify\":true,\"message\":\"x\"}]", "not a JSON object", NULL, false, NULL, 0},
+    {"null", "not a JSON object", NULL, false, NULL, 0},
+    {"true", "not a JSON object", NULL, false, NULL, 0},
+    {"7", "not a JSON object", NULL, false, NULL, 0},
+    {"\"notify\"", "not a JSON object", NULL, false, NULL, 0},
+    {"hello", "not JSON", NULL, false, NULL, 0},
+    {"{\"notify\":true,\"message\":\"x\"", "not JSON", NULL, false, NULL, 0},
+    {"{\"notify\":true,\"message\":\"x\"}}", "not JSON", NULL, false, NULL, 0},
+    {"{'notify': True, 'message': 'x'}", "not JSON", NULL, false, NULL, 0},
+    {"{\"notify\":true,\"message\":\"\xff\"}", "not JSON", NULL, false, NULL, 0},
+    {"{\"notify\":true,\"message\":\"\xed\xa0\x80\"}", "not JSON", NULL, false, NULL, 0},
+    {"{\"notify\":true,\"message\":\"a\\u0000b\"}", "NUL", NULL, false, NULL, 0},
+    /* more than one object */
+    {"{\"notify\":true,\"message\":\"x\"}{\"notify\":true,\"message\":\"y\"}", "not JSON", NULL, false, NULL,
+	0},
+    {"{\"notify\":true,\"message\":\"x\"}\n{\"notify\":true,\"message\":\"y\"}", "not JSON", NULL, false,
+	NULL, 0},
+    {"log\n{\"notify\":false}\n{\"notify\":true,\"message\":\"y\"}", "not JSON", NULL, false, NULL, 0},
+    /* lines before it */
+    {"loading\nmore\n{\"notify\":true,\"message\":\"x\"}\n", NULL, "ignored", true, "x", HOUR_MS},
+    {"[INFO] loading\r\n{\"notify\":true,\"message\":\"x\"}\r\n", NULL, "ignored", true, "x", HOUR_MS},
+    {"\xff\xfe\n{\"notify\":true,\"message\":\"x\"}\n", NULL, "ignored", true, "x", HOUR_MS},
+    {"{\"notify\":true,\"message\":\"x\"}\ndone\n", "not JSON", NULL, false, NULL, 0},
+    {"loading\n{\"notify\":true,\n\"message\":\"x\"}", "not JSON", NULL, false, NULL, 0},
+    {"loading\n{\"notify\":true,}", "the last line", NULL, false, NULL, 0},
+    {"loading\n[1]", "not JSON", NULL, false, NULL, 0},
+    /* notify */
+    {"{}", "\"notify\" is missing", NULL, false, NULL, 0},
+    {"{\"message\":\"x\"}", "\"notify\" is missing", NULL, false, NULL, 0},
+    {"{\"notify\":null,\"message\":\"x\"}", "\"notify\" is missing", NULL, false, NULL, 0},
+    {"{\"notify\":\"true\",\"message\":\"x\"}", "true or false", NULL, false, NULL, 0},
+    {"{\"notify\":1,\"message\":\"x\"}", "true or false", NULL, false, NULL, 0},
+    {"{\"notify\":[true],\"message\":\"x\"}", "true or false", NULL, false, NULL, 0},
+    /* nothing to send */
+    {"{\"notify\":true}", "nothing to send", NULL, false, NULL, 0},
+    {"{\"notify\":true,\"title\":\"x\"}", "nothing to send", NULL, false, NULL, 0},
+    {"{\"notify\":true,\"message\":\"\"}", "nothing to send", NULL, false, NULL, 0},
+    {"{\"notify\":true,\"message\":\" \\n\",\"image_path\":\"\"}", "nothing to send", NULL, false, NULL, 0},
+    {"{\"notify\":true,\"message\":null}", "nothing to send", NULL, false, NULL, 0},
+    {"{\"notify\":true,\"image_path\":\"/x\"}", NULL, NULL, true, NULL, HOUR_MS},
+    {"{\"notify\":true,\"document_path\":\"x\"}", NULL, NULL, true, NULL, HOUR_MS},
+    /* other types */
+    {"{\"notify\":true,\"message\":5}", "\"message\" must be a string", NULL, false, NULL, 0},
+    {"{\"notify\":true,\"message\":\"x\",\"title\":[]}", "\"title\" must be", NULL, false, NULL, 0},
+    {"{\"notify\":true,\"message\":\"x\",\"image_path\":{}}", "\"image_path\" must", NULL, false, NULL, 0},
+    {"{\"notify\":true,\"message\":\"x\",\"silent\":\"no\"}", "\"silent\" must be", NULL, false, NULL, 0},
+    {"{\"notify\":true,\"message\":\"x\",\"key\":7}", "\"key\" must be", NULL, false, NULL, 0},
+    {"{\"notify\":true,\"message\":\"x\",\"title\":null,\"key\":null}", NULL, NULL, true, "x", HOUR_MS},
+    {"{\"notify\":true,\"message\":\"x\",\"data\":{\"v\":NaN},\"more\":[1]}", NULL, NULL, true, "x", HOUR_MS},
+    /* cooldown */
+    {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\"30m\"}", NULL, NULL, true, "x", HOUR_MS / 2},
+    {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\"90s\"}", NULL, NULL, true, "x", 90000},
+    {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\" 6H\\n\"}", NULL, NULL, true, "x", 6 * HOUR_MS},
+    {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\"1D\"}", NULL, NULL, true, "x", 24 * HOUR_MS},
+    {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\"0s\"}", NULL, NULL, true, "x", 0},
+    {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\"9999999d\"}", NULL, NULL, true, "x",
+	SCRIPT_COOLDOWN_MAX_MS},
+    {"{\"notify\":true,\"message\":\"x\",\"cooldown\":null}", NULL, NULL, true, "x", HOUR_MS},
+    {"{\"notify\":true,\"message\":\"x\",\"key\":\"k\"}", NULL, NULL, true, "x", 0},
+    {"{\"notify\":true,\"message\":\"x\",\"key\":\"k\",\"cooldown\":\"2h\"}", NULL, NULL, true, "x",
+	2 * HOUR_MS},
+    {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\"\"}", NULL, "1h is taken", true, "x", HOUR_MS},
+    {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\"2\"}", NULL, "instead of 2", true, "x", HOUR_MS},
+    {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\"2w\"}", NULL, "instead of 2w", true, "x", HOUR_MS},
+    {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\"1h30m\"}", NULL, "1h is taken", true, "x", HOUR_MS},
+    {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\"-1h\"}", NULL, "1h is taken", true, "x", HOUR_MS},
+    {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\"1.5h\"}", NULL, "1h is taken", true, "x", HOUR_MS},
+    {"{\"notify\":true,\"message\":\"x\",\"cooldown\":3600}", NULL, "instead of 3600", true, "x", HOUR_MS},
+    {"{\"notify\":true,\"message\":\"x\",\"cooldown\":NaN}", NULL, "1h is taken", true, "x", HOUR_MS},
+    {"{\"notify\":true,\"message\":\"x\",\"cooldown\":false}", NULL, "1h is taken", true, "x", HOUR_MS},
+    {"{\"notify\":true,\"message\":\"x\",\"cooldown\":[\"1h\"]}", NULL, "1h is taken", true, "x", HOUR_MS},
+    {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\"99999999999999999999d\"}", NULL, "1h is taken", true,
+	"x", HOUR_MS},
+    {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\"000000000000000000000000000001h\"}", NULL,
+	"1h is taken", true, "x", HOUR_MS},
+};
+
+static void check_case(const struct parse_case *test, const char *output, size_t len)
+{
+	struct script_report report = {.cooldown_ms = -7}, before = report;
+	struct error error = {.text = ""};
+	int result = script_parse(output, len, &report, &error);
+
+	if (test->error != NULL) {
+		if (result != -1 || strstr(error.text, test->error) == NULL)
+			fail_msg("%s: %d '%s'", test->output, result, error.text);
+		assert_int_equal(error.kind, ERROR_INPUT);
+		assert_memory_equal(&report, &before, sizeof report);
+		return;
+	}
+	if (result != 0)
+		fail_msg("%s: %s", test->output, error.text);
+	if (test->warning == NULL ? report.warning[0] != '\0' : strstr(report.warning, test->warning) == NULL)
+		fail_msg("%s: warning '%s'", test->output, report.warning);
+	if (report.cooldown_ms != test->cooldown_ms)
+		fail_msg("%s: %lld ms", test->output, (long long)report.cooldown_ms);
+	assert_int_equal(report.notify, test->notify);
+	if (test->message == NULL)
+		assert_null(report.message);
+	else
+		assert_string_equal(report.message, test->message);
+	script_report_free(&report);
+}
+
+/* Each is handed over without a '\0' behind it, so that a sanitizer sees a read too far. */
+static void outputs(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof parse_cases / sizeof parse_cases[0]; i++) {
+		size_t len = strlen(parse_cases[i].output);
+		char *exact = xmalloc(len);
+
+		memcpy(exact, parse_cases[i].output, len);
+		check_case(&parse_cases[i], exact, len);
+		free(exact);
+	}
+}
+
+static void all_fields(void **state)
+{
+	static const char output[] = "{\"notify\":true,\"title\":\"t\",\"message\":\"m\",\"image_path\":\"/"
+				     "i\",\"document_path\":\"/d\","
+				     "\"key\":\"k\",\"silent\":true,\"cooldown\":\"5m\",\"data\":{\"x\":1}}";
+	struct script_report report;
+	struct error error;
+
+	(void)state;
+	assert_int_equal(script_parse(output, sizeof output - 1, &report, &error), 0);
+	assert_true(report.notify);
+	assert_true(report.silent);
+	assert_string_equal(report.title, "t");
+	assert_string_equal(report.message, "m");
+	assert_string_equal(report.image_path, "/i");
+	assert_string_equal(report.document_path, "/d");
+	assert_string_equal(report.key, "k");
+	assert_int_equal(report.cooldown_ms, 300000);
+	assert_string_equal(report.warning, "");
+	script_report_free(&report);
+}
+
+static void nul_bytes_and_depth(void **state)
+{
+	static const char zeros[16], tail[] = "{\"notify\":false}\0";
+	struct script_report report;
+	struct error error;
+	char deep[20000];
+
+	(void)state;
+	memset(deep, '[', sizeof deep);
+	memcpy(deep, "{\"a\":", 5);
+	assert_int_equal(script_parse(zeros, sizeof zeros, &report, &error), -1);
+	assert_int_equal(script_parse(tail, sizeof tail - 1, &report, &error), -1);
+	assert_int_equal(script_parse(deep, sizeof deep, &report, &error), -1);
+}
+
+/* ---- files ---- */
+
+static char home[] = "/tmp/tgscript.XXXXXX";
+static char *directory;
+static char skipped[2000];
+
+static void note_skipped(void *context, const char *name, const char *reason)
+{
+	size_t used = strlen(skipped);
+
+	(void)context;
+	snprintf(skipped + used, sizeof skipped - used, "%s: %s\n", name, reason);
+}
+
+static void put(const char *name, const char *text, mode_t mode)
+{
+	char *path = path_join(directory, name);
+	int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, mode);
+
+	assert_true(fd >= 0);
+	assert_int_equal(fchmod(fd, mode), 0);
+	assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
+	close(fd);
+	free(path);
+}
+
+static int make_home(void **state)
+{
+	(void)state;
+	if (mkdtemp(home) == NULL)
+		return -1;
+	directory = path_join(home, "scripts");
+	return mkdir(directory, 0755);
+}
+
+static int empty(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		execl("/bin/rm", "rm", "-rf", directory, (char *)NULL);
+	return waitpid(pid, NULL, 0) == pid ? 0 : -1;
+}
+
+static int empty_home(void **state)
+{
+	(void)state;
+	skipped[0] = '\0';
+	return empty() != 0 ? -1 : mkdir(directory, 0755);
+}
+
+static int remove_home(void **state)
+{
+	(void)state;
+	free(directory);
+	directory = home;
+	return empty();
+}
+
+static void taken(void **state)
+{
+	struct script_list list;
+	struct error error;
+
+	(void)state;
+	put("b.sh", "#!/bin/sh\n", 0755);
+	put("a", "#!/bin/sh\n", 0700);
+	put("C.py", "#!/usr/bin/env python3\n", 0755);
+	put("d.py", "print()\n", 0644);
+	put("e.py", "print()\n", 0755);
+	put("f.py", "#!/usr/bin/env python3\n", 0644);
+	put("g.py", "", 0755);
+	put("README", "text", 0644);
+	put(".hidden", "#!/bin/sh\n", 0755);
+	put("data.csv", "", 0666);
+	free(directory);
+	directory = path_join(home, "scripts/sub.py");
+	assert_int_equal(mkdir(directory, 0777), 0);
+	free(directory);
+	directory = path_join(home, "scripts");
+	assert_int_equal(script_find(directory, getuid(), note_skipped, NULL, &list, &error), 0);
+	assert_string_equal(skipped, "");
+	assert_int_equal(list.count, 7);
+	for (size_t i = 0; i < list.count; i++) {
+		static const char *const expected[] = {"C.py", "a", "b.sh", "d.py", "e.py", "f.py", "g.py"};
+
+		assert_string_equal(list.items[i].name, expected[i]);
+		assert_int_equal(list.items[i].python, i >= 3);
+	}
+	script_list_free(&list);
+}
+
+static void not_taken(void **state)
+{
+	struct script_list list;
+	struct error error;
+	char *path = path_join(directory, "link.sh"), *pipe = path_join(directory, "fifo");
+
+	(void)state;
+	put("ok", "#!/bin/sh\n", 0700);
+	put("group", "#!/bin/sh\n", 0775);
+	put("others.py", "", 0606);
+	put("a b", "#!/bin/sh\n", 0700);
+	put("x.sh~", "#!/bin/sh\n", 0700);
+	assert_int_equal(symlink("ok", path), 0);
+	assert_int_equal(mkfifo(pipe, 0700), 0);
+	assert_int_equal(script_find(directory, getuid(), note_skipped, NULL, &list, &error), 0);
+	assert_int_equal(list.count, 1);
+	assert_non_null(strstr(skipped, "group: others may write"));
+	assert_non_null(strstr(skipped, "others.py: others may write"));
+	assert_non_null(strstr(skipped, "a b: its name"));
+	assert_non_null(strstr(skipped, "x.sh~: its name"));
+	assert_non_null(strstr(skipped, "link.sh: it is a symbolic link"));
+	assert_non_null(strstr(skipped, "fifo: it is not a regular file"));
+	script_list_free(&list);
+	free(path);
+	free(pipe);
+}
+
+static void not_theirs(void **state)
+{
+	struct script_list list;
+	struct error error;
+	char *path = path_join(directory, "theirs");
+
+	(void)state;
+	if (getuid() != 0) {
+		free(path);
+		skip(); /* only root can give a file away */
+	}
+	put("theirs", "#!/bin/sh\n", 0755);
+	assert_int_equal(chown(path, 12345, 12345), 0);
+	assert_int_equal(script_find(directory, 0, note_skipped, NULL, &list, &error), 0);
+	assert_int_equal(list.count, 0);
+	assert_non_null(strstr(skipped, "theirs: it belongs to another account"));
+	script_list_free(&list);
+	free(path);
+}
+
+static void directories(void **state)
+{
+	struct script_list list;
+	struct error error;
+	char *link = path_join(home, "link");
+
+	(void)state;
+	put("ok", "#!/bin/sh\n", 0700);
+	assert_int_equal(script_find("/no/such/place", getuid(), note_skipped, NULL, &list, &error), 0);
+	assert_int_equal(list.count, 0);
+	assert_int_equal(chmod(directory, 0775), 0);
+	assert_int_equal(script_find(directory, getuid(), note_skipped, NULL, &list, &error), -1);
+	assert_int_equal(error.kind, ERROR_CONFIG);
+	assert_non_null(strstr(error.text, "chmod go-w"));
+	assert_int_equal(chmod(directory, 0755), 0);
+	assert_int_equal(script_find(directory, getuid() + 1, note_skipped, NULL, &list, &error), -1);
+	assert_non_null(strstr(error.text, "another account"));
+	assert_int_equal(symlink("scripts", link), 0);
+	assert_int_equal(script_find(link, getuid(), note_skipped, NULL, &list, &error), -1);
+	assert_non_null(strstr(error.text, "link"));
+	assert_int_equal(list.count, 0);
+	unlink(link);
+	free(link);
+}
+
+static char *output_of(const char *name)
+{
+	struct script_run run = {
+	    .home = home, .user = "somebody", .timeout_ms = 60000, .output_max_bytes = 4096};
+	struct script_list list;
+	struct child *child = NULL;
+	struct child_result result;
+	struct error error;
+	char *output = NULL;
+
+	assert_int_equal(script_find(directory, getuid(), note_skipped, NULL, &list, &error), 0);
+	for (size_t i = 0; i < list.count; i++) {
+		if (strcmp(list.items[i].name, name) != 0)
+			continue;
+		if (script_start(&list.items[i], &run, &child, &error) != 0)
+			fail_msg("%s", error.text);
+		assert_int_equal(child_wait_any(&child, 1, -1, -1), 0);
+		child_result(child, &result);
+		child_free(child);
+		output = xstrdup(buf_text(&result.output));
+		buf_free(&result.output);
+		buf_free(&result.errors);
+	}
+	script_list_free(&list);
+	return output;
+}
+
+static void assert_output(const char *name, const char *expected)
+{
+	char *output = output_of(name);
+
+	assert_string_equal(output, expected);
+	free(output);
+}
+
+static void environment(void **state)
+{
+	char *expected = xasprintf("%s\nHOME=%s\nLANG=C.UTF-8\nLOGNAME=somebody\nNOTIFY_SCRIPT=env.sh\n"
+				   "PATH=/usr/local/bin:/usr/bin:/bin\nSHELL=/bin/sh\nUSER=somebody\n",
+	    home, home);
+
+	(void)state;
+	setenv("LD_PRELOAD_NOT", "leak", 1);
+	put("env.sh", "#!/bin/sh\npwd; env | grep -v '^PWD=' | sort\n", 0755);
+	assert_output("env.sh", expected);
+	free(expected);
+}
+
+/* People who keep their packages in ~/.venv expect it to be used. */
+static void python(void **state)
+{
+	char *venv = path_join(home, ".venv"), *bin = path_join(home, ".venv/bin"), *scripts = directory;
+
+	(void)state;
+	put("x.py", "import sys\nprint(sys.argv[0] == __file__, len(sys.argv))\n", 0644);
+	assert_output("x.py", "True 1\n");
+	assert_int_equal(mkdir(venv, 0755), 0);
+	assert_int_equal(mkdir(bin, 0755), 0);
+	directory = bin;
+	put("python", "#!/bin/sh\necho \"venv ${1##*/}\"\n", 0755);
+	directory = scripts;
+	assert_output("x.py", "venv x.py\n");
+	put("y.py", "#!/usr/bin/env python\n", 0755);
+	assert_output("y.py", "venv y.py\n");
+	directory = venv;
+	assert_int_equal(empty(), 0);
+	directory = scripts;
+	free(venv);
+	free(bin);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(names),
+	    cmocka_unit_test(outputs),
+	    cmocka_unit_test(all_fields),
+	    cmocka_unit_test(nul_bytes_and_depth),
+	    cmocka_unit_test_setup(taken, empty_home),
+	    cmocka_unit_test_setup(not_taken, empty_home),
+	    cmocka_unit_test_setup(not_theirs, empty_home),
+	    cmocka_unit_test_setup(directories, empty_home),
+	    cmocka_unit_test_setup(environment, empty_home),
+	    cmocka_unit_test_setup(python, empty_home),
+	};
+
+	return cmocka_run_group_tests(tests, make_home, remove_home);
+}
