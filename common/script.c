@@ -405,3 +405,21 @@ void script_report_free(struct script_report *report)
 	free(report->key);
 	*report = (struct script_report){.notify = false};
 }
+
+int script_conclude(const struct child_result *result, const struct script_run *run,
+    struct script_report *report, struct error *error)
+{
+	char text[32];
+
+	if (result->timed_out)
+		return error_set(error, ERROR_INPUT, "it did not end within %s and was ended",
+		    num_format_duration(run->timeout_ms, text, sizeof text));
+	if (result->signal != 0)
+		return error_set(error, ERROR_INPUT, "it was ended by signal %d (%s)", result->signal,
+		    strsignal(result->signal));
+	if (result->exit_status != 0)
+		return error_set(error, ERROR_INPUT, "it failed with exit code %d", result->exit_status);
+	if (result->output_cut)
+		return error_set(error, ERROR_INPUT, "it printed more than %zu bytes", run->output_max_bytes);
+	return script_parse(buf_text(&result->output), result->output.len, report, error);
+}

@@ -85,4 +85,8 @@ enum { SCRIPT_KEY_MAX_BYTES = 256 };
 int script_parse(const char *output, size_t len, struct script_report *report, struct error *error);
 void script_report_free(struct script_report *report);
 
+/* What a script that ended comes to: its report, or ERROR_INPUT with why there is none that counts. Pure. */
+int script_conclude(const struct child_result *result, const struct script_run *run,
+    struct script_report *report, struct error *error);
+
 #endif

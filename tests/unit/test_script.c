@@ -109,7 +109,8 @@ static const struct parse_case {
     {"{\"notify\":true,\"message\":\"x\",\"silent\":\"no\"}", "\"silent\" must be", NULL, false, NULL, 0},
     {"{\"notify\":true,\"message\":\"x\",\"key\":7}", "\"key\" must be", NULL, false, NULL, 0},
     {"{\"notify\":true,\"message\":\"x\",\"title\":null,\"key\":null}", NULL, NULL, true, "x", HOUR_MS},
-    {"{\"notify\":true,\"message\":\"x\",\"data\":{\"v\":NaN},\"more\":[1]}", NULL, NULL, true, "x", HOUR_MS},
+    {"{\"notify\":true,\"message\":\"x\",\"data\":{\"v\":1},\"more\":[1]}", NULL, NULL, true, "x", HOUR_MS},
+    {"{\"notify\":true,\"message\":\"x\",\"data\":{\"v\":NaN}}", "not JSON", NULL, false, NULL, 0},
     /* cooldown */
     {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\"30m\"}", NULL, NULL, true, "x", HOUR_MS / 2},
     {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\"90s\"}", NULL, NULL, true, "x", 90000},
@@ -129,7 +130,7 @@ static const struct parse_case {
     {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\"-1h\"}", NULL, "1h is taken", true, "x", HOUR_MS},
     {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\"1.5h\"}", NULL, "1h is taken", true, "x", HOUR_MS},
     {"{\"notify\":true,\"message\":\"x\",\"cooldown\":3600}", NULL, "instead of 3600", true, "x", HOUR_MS},
-    {"{\"notify\":true,\"message\":\"x\",\"cooldown\":NaN}", NULL, "1h is taken", true, "x", HOUR_MS},
+    {"{\"notify\":true,\"message\":\"x\",\"cooldown\":NaN}", "not JSON", NULL, false, NULL, 0},
     {"{\"notify\":true,\"message\":\"x\",\"cooldown\":false}", NULL, "1h is taken", true, "x", HOUR_MS},
     {"{\"notify\":true,\"message\":\"x\",\"cooldown\":[\"1h\"]}", NULL, "1h is taken", true, "x", HOUR_MS},
     {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\"99999999999999999999d\"}", NULL, "1h is taken", true,
