@@ -22,7 +22,7 @@
 
 enum { JOBS_MAX = 64 };
 
-static const char usage[] = "usage: notify-runner [-nv] [-j N] [--only NAME] [--home DIR] [-c FILE]\n"
+static const char usage[] = "usage: notify-runner [-n] [-v] [-j N] [--only NAME] [--home DIR] [-c FILE]\n"
 			    "       notify-runner -l [--home DIR] [-c FILE]\n"
 			    "  -j, --jobs N      run so many scripts at a time\n"
 			    "  -l, --list        print the names of the scripts and exit\n"
