@@ -199,10 +199,12 @@ handled() {
 }
 
 @test "texts can be replaced, and every one stands in the manual" {
-	local name
+	local name names
 	write_config 'texts: {not_linked: "Hallo! /start"}'
 	[[ $(message 1 7 private hi | dispatch | texts) == 'Hallo! /start' ]]
-	for name in $(grep -oE '\{"[a-z_]+",' "$TREE/cmd/tg-dispatch/texts.c" | tr -dc 'a-z_\n'); do
+	names=$(grep -oE '\{"[a-z_]+",' "$TREE/common/texts.c" | tr -dc 'a-z_\n')
+	[[ $(wc -w <<<"$names") -gt 10 ]]
+	for name in $names; do
 		grep -q "^\.It Li $name Ta" "$TREE/man/man8/tg-dispatch.8" || { echo "$name"; return 1; }
 	done
 }
@@ -215,4 +217,90 @@ handled() {
 	mkdir -m 755 "$DIR/store"
 	run --separate-stderr tg-dispatch -c "$CONFIG" </dev/null
 	[[ $status == 78 && $stderr == *"chmod 700"* && ${#stderr_lines[@]} == 1 && -z $output ]]
+}
+
+# poll_once COUNT: so many updates into the inbox and into $DIR/updates, unanswered.
+poll_once() {
+	start poll tg-poll -c "$CONFIG" >"$DIR/updates"
+	wait_until 20 has_lines "$1" "$DIR/updates"
+	stop poll
+}
+
+has_lines() {
+	(($(wc -l <"$2") >= $1))
+}
+
+@test "an update that comes again is answered with the same code, until its answer is delivered" {
+	start_sim
+	write_config
+	say 1 /start
+	say 2 /start
+	poll_once 2
+	dispatch <"$DIR/updates" >"$DIR/first"
+	[[ $(texts <"$DIR/first" | code_of | sort -u | wc -l) == 2 ]]
+	dispatch <"$DIR/updates" | cmp "$DIR/first"
+	# Again from the inbox, as after a crash of all.
+	poll_once 2
+	dispatch <"$DIR/updates" | cmp "$DIR/first"
+	[[ $(grep -c 'outcome="answered before"' "$DIR/dispatch.log") == 4 ]]
+	start_sendd
+	start_bot
+	wait_chat 1 "$(sed -n 1p "$DIR/first" | texts | code_of)"
+	wait_chat 2 "$(sed -n 2p "$DIR/first" | texts | code_of)"
+	stop_bot
+}
+
+@test "from /start to /unlink, with everything running" {
+	start_sim
+	write_config
+	start_sendd
+	start_bot
+	say 1 hello
+	wait_chat 1 'Use /start to link your account.'
+	link_account 1
+	say 1 /whoami
+	wait_chat 1 "This chat is linked to $(id -un) since"
+	say 1 /start
+	wait_chat 1 "Notifications for $(id -un) arrive here."
+	say 1 /nonsense
+	wait_chat 1 'Unknown command. Use /help for the list.'
+	say 1 /unlink
+	wait_chat 1 "Unlinked from $(id -un)."
+	run tg-send -c "$CONFIG" hi
+	[[ $status == 77 ]]
+	stop_bot
+}
+
+@test "a group is answered by the name that Telegram gave the bot" {
+	local name
+	start_sim
+	write_config
+	start_sendd
+	start_bot
+	name=$(curl -sS "$SIM_URL/bot$SIM_TOKEN/getMe" | jq -r .result.username)
+	sim POST /sim/message '{"chat_id":-5,"text":"/whoami@SomeOtherBot","username":"alice"}'
+	sim POST /sim/message "$(jq -nc --arg text "/whoami@${name^^}" '{chat_id: -5, text: $text, username: "alice"}')"
+	wait_chat -5 'Chat id of this group: -5'
+	sim POST /sim/message '{"chat_id":-5,"text":"/start","username":"alice"}'
+	wait_chat -5 "private chat with @$name"
+	[[ $(sim GET '/sim/chat?id=-5' | jq '[.. | objects | select(.text? // "" | startswith("Chat id"))] | length') == 1 ]]
+	stop_bot
+}
+
+@test "a tap on a button of an earlier time is answered" {
+	start_sim
+	write_config
+	start_sendd
+	start_bot
+	say 1 /help
+	wait_chat 1 Commands
+	curl -sS --fail-with-body "$SIM_URL/bot$SIM_TOKEN/sendMessage" -H 'Content-Type: application/json' -d '{"chat_id": 1,
+		"text": "old", "reply_markup": {"inline_keyboard": [[{"text": "Run", "callback_data": "RUN:1"}]]}}' >/dev/null
+	sim POST /sim/tap '{"chat_id":1,"message_id":3,"button":"Run"}'
+	wait_until 20 tap_is_answered
+	stop_bot
+}
+
+tap_is_answered() {
+	sim GET '/sim/chat?id=1' | jq -e '.pressed[0].answer_text == "This button is no longer valid."' >/dev/null
 }
