@@ -110,7 +110,11 @@ static void test_sibling(void **state)
 	assert_non_null(strstr(error.text, "tg-nonexistent"));
 	name[-1] = '\0';
 	odd = path_join(self, "tg-odd");
-	assert_int_equal(mkdir(odd, 0700), 0);
+	if (mkdir(odd, 0700) != 0) {
+		free(odd);
+		print_message("who runs the test may not write beside it\n");
+		skip();
+	}
 	path = path_sibling("tg-odd", &error);
 	rmdir(odd);
 	free(odd);
