@@ -12,7 +12,6 @@
 #include "json.h"
 #include "num.h"
 #include "path.h"
-#include "utf8.h"
 #include "xalloc.h"
 
 /* ---- which files are scripts ---- */
@@ -282,21 +281,6 @@ static size_t last_line(const char *text, size_t len)
 	return start;
 }
 
-/* json-c takes encoded surrogates and stops at a NUL byte. */
-static int parse_object(
-    const char *text, size_t len, const char *what, struct json_object **object, struct error *error)
-{
-	if (memchr(text, '\0', len) != NULL)
-		return error_set(error, ERROR_INPUT, "%s is not JSON: it contains a NUL byte", what);
-	if (json_parse_object(text, len, what, object, error) != 0)
-		return -1;
-	if (utf8_is_valid(text, len))
-		return 0;
-	json_object_put(*object);
-	*object = NULL;
-	return error_set(error, ERROR_INPUT, "%s is not JSON: it is not valid UTF-8", what);
-}
-
 static int find_object(const char *text, size_t len, struct json_object **object,
     struct script_report *report, struct error *error)
 {
@@ -306,7 +290,7 @@ static int find_object(const char *text, size_t len, struct json_object **object
 	if (len == 0)
 		return error_set(error, ERROR_INPUT,
 		    "it printed nothing; a script prints one JSON object, see notify-script(7)");
-	if (parse_object(text, len, "its output", object, error) == 0)
+	if (json_parse_object(text, len, "its output", object, error) == 0)
 		return 0;
 	start = last_line(text, len);
 	if (start == 0)
@@ -314,7 +298,8 @@ static int find_object(const char *text, size_t len, struct json_object **object
 	text += start;
 	len -= start;
 	trim(&text, &len);
-	if (text[0] != '{' || parse_object(text, len, "the last line of its output", object, error) != 0)
+	if (len == 0 || text[0] != '{' ||
+	    json_parse_object(text, len, "the last line of its output", object, error) != 0)
 		return -1;
 	warn(report, "the lines before the last one are ignored", "");
 	return 0;

@@ -87,6 +87,7 @@ static const struct parse_case {
     {"loading\n{\"notify\":true,\n\"message\":\"x\"}", "not JSON", NULL, false, NULL, 0},
     {"loading\n{\"notify\":true,}", "the last line", NULL, false, NULL, 0},
     {"loading\n[1]", "not JSON", NULL, false, NULL, 0},
+    {"loading\n\xef\xbb\xbf", "not JSON", NULL, false, NULL, 0},
     /* notify */
     {"{}", "\"notify\" is missing", NULL, false, NULL, 0},
     {"{\"message\":\"x\"}", "\"notify\" is missing", NULL, false, NULL, 0},
