@@ -42,6 +42,7 @@ static int read_options(int argc, char **argv, const char **config_path)
 	    {"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	int option;
 
+	opterr = 0;
 	while ((option = getopt_long(argc, argv, "c:Vh", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
@@ -54,7 +55,7 @@ static int read_options(int argc, char **argv, const char **config_path)
 			printf("%s", usage);
 			return EX_OK;
 		default:
-			fprintf(stderr, "tg-sendd: see tg-sendd --help\n");
+			fprintf(stderr, "tg-sendd: unknown option or no argument; see tg-sendd --help\n");
 			return EX_USAGE;
 		}
 	}

@@ -26,9 +26,9 @@ page_of() {
 	ls "man/man1/$1.1" "man/man8/$1.8" 2>/dev/null || true
 }
 
-# Options as words, from a text.
+# Options as words, from the lines of a list of options.
 options() {
-	grep -oE '(^|[][ ,|(=])--?[A-Za-z0-9][A-Za-z0-9-]*' | tr -d '][ ,|(=' | sort -u
+	grep -E '^ +-' | grep -oE '(^|[][ ,|(=])--?[A-Za-z0-9][A-Za-z0-9-]*' | tr -d '][ ,|(=' | sort -u
 }
 
 # The options that a page describes: the items of its lists, as mandoc shows them.
@@ -37,7 +37,7 @@ page_options() {
 		printf '.Dd November 21, 2026\n.Dt X 1\n.Os\n.Sh NAME\n.Nm x\n.Nd x\n.Sh DESCRIPTION\n.Bl -tag -width Ds\n'
 		grep -E '^\.It Fl ' "$1"
 		echo '.El'
-	} | mandoc -T ascii | col -bx | sed -n '/DESCRIPTION/,$p' | grep '^ ' | options
+	} | mandoc -T ascii | col -bx | options
 }
 
 @test "every option of --help stands in the page, and the other way round" {

@@ -111,9 +111,11 @@ check_transcript() {
 		! grep -q "$SIM_TOKEN" "/proc/$pid/environ" "/proc/$pid/cmdline"
 	done
 	[[ $(wc -l <"$DIR/run.out") == 3 ]]
-	. build/run/env
-	tg-link verify "$(sim GET '/sim/chat?id=1' | grep -oE '\b[0-9]{6}\b' | tail -n 1)"
-	echo "hello from another terminal" | tg-send
+	(
+		. build/run/env
+		tg-link verify "$(sim GET '/sim/chat?id=1' | grep -oE '\b[0-9]{6}\b' | tail -n 1)"
+		echo "hello from another terminal" | tg-send
+	)
 	wait_chat 1 "hello from another terminal"
 	stop run || [[ $? == 143 ]]
 	leaves_nothing
