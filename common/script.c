@@ -314,7 +314,7 @@ static int64_t read_cooldown(struct json_object *object, struct script_report *r
 	size_t len;
 
 	if (!json_object_object_get_ex(object, "cooldown", &value) || value == NULL)
-		return report->key != NULL ? 0 : SCRIPT_COOLDOWN_DEFAULT_MS;
+		return SCRIPT_COOLDOWN_DEFAULT_MS;
 	given = json_object_get_string(value);
 	len = strlen(given);
 	trim(&given, &len);

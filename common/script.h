@@ -66,12 +66,11 @@ struct script_report {
 	char *message;
 	char *image_path;
 	char *document_path;
-	char *key;
+	char *key;	     /* what a later report under the same key would replace; not acted upon */
 	int64_t cooldown_ms; /* 0: none */
 	char warning[160];   /* "" or what was tolerated, for the log */
 };
 
-/* Without a word about it, there is a cooldown of 1h, but none for what has a key. */
 #define SCRIPT_COOLDOWN_DEFAULT_MS INT64_C(3600000)
 #define SCRIPT_COOLDOWN_MAX_MS (INT64_C(3650) * 86400000)
 

@@ -1,6 +1,5 @@
 #include "notice.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +11,7 @@
 #include "utf8.h"
 #include "xalloc.h"
 
-enum { VERSION = 1, ID_RAW_BYTES = (NOTICE_ID_BYTES - 1) / 2 };
+enum { VERSION = 1 };
 
 static const struct {
 	const char *name, *target, *text_field;
@@ -22,17 +21,6 @@ static const struct {
     [NOTICE_PHOTO] = {"photo", "/send_photo", "caption", NOTICE_PHOTO_MAX},
     [NOTICE_DOCUMENT] = {"document", "/send_document", "caption", NOTICE_DOCUMENT_MAX},
 };
-
-/* The length before the name keeps apart what would be the same when put together. */
-void notice_id(const char *script, const char *key, char id[NOTICE_ID_BYTES])
-{
-	char *text = xasprintf("%zu %s %s", strlen(script), script, key);
-	unsigned char hash[ID_RAW_BYTES];
-
-	crypto_generichash(hash, sizeof hash, (const unsigned char *)text, strlen(text), NULL, 0);
-	sodium_bin2hex(id, NOTICE_ID_BYTES, hash, sizeof hash);
-	free(text);
-}
 
 /* Title, text and path are NULL where the step has none. */
 static void add_step(struct notice *notice, enum notice_kind kind, const char *id, const char *title,

@@ -39,12 +39,6 @@ struct notice {
 	size_t count;
 };
 
-/*
- * The id of a report that has a key of its own: always the same for this key of this script. Where a report
- * has none, the caller makes a random one.
- */
-void notice_id(const char *script, const char *key, char id[NOTICE_ID_BYTES]);
-
 /* Relative paths are below home. The cooldown is claimed by the first step. */
 void notice_make(struct notice *notice, const struct script_report *report, const char *script,
     const char *home, const char *id, int64_t now_ms);

@@ -210,10 +210,7 @@ static void take_report(struct runner *runner, const char *script, const struct 
 	struct error error;
 	char id[NOTICE_ID_BYTES];
 
-	if (report->key != NULL)
-		notice_id(script, report->key, id);
-	else
-		submit_new_key(id);
+	submit_new_key(id);
 	notice_make(&notice, report, script, runner->run.home, id, clock_wall_ms());
 	if (notice_read_files(&notice, &error) != 0)
 		fail(runner, script, error.text, NULL);

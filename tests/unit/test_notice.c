@@ -56,7 +56,7 @@ static void steps(void **state)
 	    {"{\"notify\":true,\"message\":\"m\",\"cooldown\":\"0m\"}",
 		"text-1 {\"text\":\"m\",\"script\":\"disk.sh\"}\n"},
 	    {"{\"notify\":true,\"message\":\"m\",\"key\":\"k\"}",
-		"text-1 {\"text\":\"m\",\"script\":\"disk.sh\"}\n"},
+		"text-1 {\"text\":\"m\",\"script\":\"disk.sh\",\"cooldown\":\"3600s\"}\n"},
 	    {"{\"notify\":true,\"message\":\"m\",\"title\":\"t\",\"image_path\":\"/tmp/a.png\"}",
 		"photo-1 {\"caption\":\"m\",\"title\":\"t\",\"script\":\"disk.sh\",\"file_name\":\"a.png\","
 		"\"cooldown\":\"3600s\"} /tmp/a.png\n"},
@@ -122,25 +122,6 @@ static void long_captions(void **state)
 		free(got);
 		buf_free(&report);
 	}
-}
-
-static void ids_of_keys(void **state)
-{
-	char one[NOTICE_ID_BYTES], other[NOTICE_ID_BYTES];
-
-	(void)state;
-	notice_id("disk.sh", "full /", one);
-	notice_id("disk.sh", "full /", other);
-	assert_string_equal(one, other);
-	assert_int_equal(strlen(one), 32);
-	assert_int_equal(strspn(one, "0123456789abcdef"), 32);
-	notice_id("disk2.sh", "full /", other);
-	assert_string_not_equal(one, other);
-	notice_id("disk.sh", "full /home", other);
-	assert_string_not_equal(one, other);
-	notice_id("a", "b c", one);
-	notice_id("a b", "c", other);
-	assert_string_not_equal(one, other);
 }
 
 static void targets(void **state)
@@ -269,7 +250,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(steps),
 	    cmocka_unit_test(long_captions),
-	    cmocka_unit_test(ids_of_keys),
 	    cmocka_unit_test(targets),
 	    cmocka_unit_test(through_json),
 	    cmocka_unit_test(damaged_json),

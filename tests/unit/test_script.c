@@ -121,7 +121,7 @@ static const struct parse_case {
     {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\"9999999d\"}", NULL, NULL, true, "x",
 	SCRIPT_COOLDOWN_MAX_MS},
     {"{\"notify\":true,\"message\":\"x\",\"cooldown\":null}", NULL, NULL, true, "x", HOUR_MS},
-    {"{\"notify\":true,\"message\":\"x\",\"key\":\"k\"}", NULL, NULL, true, "x", 0},
+    {"{\"notify\":true,\"message\":\"x\",\"key\":\"k\"}", NULL, NULL, true, "x", HOUR_MS},
     {"{\"notify\":true,\"message\":\"x\",\"key\":\"k\",\"cooldown\":\"2h\"}", NULL, NULL, true, "x",
 	2 * HOUR_MS},
     {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\"\"}", NULL, "1h is taken", true, "x", HOUR_MS},
