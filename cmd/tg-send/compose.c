@@ -50,18 +50,25 @@ out:
 	return result;
 }
 
+/* The only word is "-". */
+static bool is_dash(const struct compose *message)
+{
+	return message->words_count == 1 && strcmp(message->words[0], "-") == 0;
+}
+
+static bool is_picture_on_stdin(const struct compose *message)
+{
+	return message->image != NULL && strcmp(message->image, "-") == 0;
+}
+
 int compose_text(const struct compose *message, struct buf *text, bool *found, struct error *error)
 {
-	bool dash = message->words_count == 1 && strcmp(message->words[0], "-") == 0;
-	bool picture_on_stdin = message->image != NULL && strcmp(message->image, "-") == 0;
+	bool dash = is_dash(message);
 
 	*found = true;
-	if (dash && picture_on_stdin)
-		return error_set(
-		    error, ERROR_USAGE, "the text and the picture cannot both come from standard input");
 	if (message->words_count > 0 && !dash)
 		return read_words(message, text, error);
-	if (dash || (!picture_on_stdin && !isatty(STDIN_FILENO)))
+	if (dash || (!is_picture_on_stdin(message) && !isatty(STDIN_FILENO)))
 		return read_stdin(text, error);
 	*found = false;
 	return 0;
@@ -201,7 +208,7 @@ static int check_text(const struct compose *message, const struct buf *text, boo
 	if (!found)
 		return error_set(error, ERROR_USAGE,
 		    "no text: give it as arguments or on standard input, see tg-send --help");
-	if (message->words_count > 0 && strcmp(message->words[0], "-") != 0)
+	if (message->words_count > 0 && !is_dash(message))
 		return error_set(error, ERROR_INPUT, "the text is empty; nothing was sent");
 	return 0;
 }
@@ -209,10 +216,14 @@ static int check_text(const struct compose *message, const struct buf *text, boo
 int compose_send(const struct compose *message, const char *socket_path, int64_t *id, struct error *error)
 {
 	struct buf text = BUF_INIT(3 * COMPOSE_TEXT_MAX_BYTES), picture = BUF_INIT(COMPOSE_PICTURE_MAX_BYTES);
-	char *title = clean_title(message);
 	bool found = false;
+	char *title;
 	int result = -1;
 
+	if (is_dash(message) && is_picture_on_stdin(message))
+		return error_set(
+		    error, ERROR_USAGE, "the text and the picture cannot both come from standard input");
+	title = clean_title(message);
 	if (message->image != NULL && compose_picture(message->image, &picture, error) != 0)
 		goto out;
 	if (compose_text(message, &text, &found, error) != 0)
