@@ -547,7 +547,7 @@ raw() {
 	output=$(sim GET '/sim/chat?id=7')
 	has '.pressed == [{message_id: 1, from_id: 7, data: "r:1", answered: true, answer_text: "Done", show_alert: true}]'
 	for order in '"button":"Stop"' '"data":"r:2"' '"button":"Site"'; do
-		! sim POST /sim/tap "{\"chat_id\":7,\"message_id\":1,$order}"
+		run ! sim POST /sim/tap "{\"chat_id\":7,\"message_id\":1,$order}"
 	done
 	sim POST /sim/tap '{"chat_id":7,"message_id":1,"data":"r:1"}'
 }
@@ -892,9 +892,9 @@ fault() {
 @test "sim: fault close_before cuts off, and nothing is carried out" {
 	chat_exists
 	fault '{"method":"sendMessage","kind":"close_before"}'
-	! call sendMessage -d chat_id=7 -d text=x
+	run ! call sendMessage -d chat_id=7 -d text=x
 	fault '{"method":"sendMessage","kind":"close_before","chat_id":7}'
-	! call sendMessage -d chat_id=7 -d text=x
+	run ! call sendMessage -d chat_id=7 -d text=x
 	output=$(sim GET '/sim/chat?id=7')
 	has '.messages == []'
 }
@@ -902,7 +902,7 @@ fault() {
 @test "sim: fault close_after and close_middle carry out, and the answer is lost or torn" {
 	chat_exists
 	fault '{"method":"sendMessage","kind":"close_after"}'
-	! call sendMessage -d chat_id=7 -d text=one
+	run ! call sendMessage -d chat_id=7 -d text=one
 	fault '{"method":"sendMessage","kind":"close_middle"}'
 	run call sendMessage -d chat_id=7 -d text=two
 	[[ $status != 0 ]]
@@ -913,14 +913,14 @@ fault() {
 @test "sim: fault stall answers late; stall_before not at all" {
 	chat_exists
 	fault '{"method":"sendMessage","kind":"stall","ms":400}'
-	! call sendMessage -d chat_id=7 -d text=one -m 0.2
+	run ! call sendMessage -d chat_id=7 -d text=one -m 0.2
 	fault '{"method":"sendMessage","kind":"stall","ms":300}'
 	start=$EPOCHREALTIME
 	output=$(call sendMessage -d chat_id=7 -d text=two)
 	has .ok
 	((${EPOCHREALTIME/./} - ${start/./} > 290000))
 	fault '{"method":"sendMessage","kind":"stall_before","ms":200}'
-	! call sendMessage -d chat_id=7 -d text=three
+	run ! call sendMessage -d chat_id=7 -d text=three
 	output=$(sim GET '/sim/chat?id=7')
 	has '[.messages[].text] == ["one", "two"]'
 }
@@ -943,17 +943,17 @@ fault() {
 	call getUpdates -d timeout=20 >"$DIR/poll" &
 	sim GET '/sim/wait?method=getUpdates&count=1' >/dev/null
 	fault '{"kind":"refuse","ms":300}'
-	! wait $!
-	! call getMe
+	if wait $!; then false; fi
+	run ! call getMe
 	sleep 0.4
 	output=$(call getMe)
 	has .ok
 }
 
 @test "sim: faults that make no sense are refused" {
-	! fault '{"method":"*","kind":"earthquake"}'
-	! fault '{"method":"*","kind":"http","status":9}'
-	! fault '{"method":"*","kind":"stall","ms":-1}'
+	run ! fault '{"method":"*","kind":"earthquake"}'
+	run ! fault '{"method":"*","kind":"http","status":9}'
+	run ! fault '{"method":"*","kind":"stall","ms":-1}'
 }
 
 @test "sim: a user who blocks the bot is 403 and told about" {
@@ -1009,14 +1009,14 @@ fault() {
 }
 
 @test "sim: the control interface refuses what makes no sense" {
-	! sim POST /sim/message '{"chat_id":7}'
-	! sim POST /sim/message '{"chat_id":7,"type":"group","text":"x"}'
-	! sim POST /sim/message 'nonsense'
-	! sim POST /sim/update '{"nothing":{}}'
-	! sim GET '/sim/chat?id=1'
-	! sim GET /sim/nothing
-	! sim DELETE /sim/chat
-	! sim GET /sim/wait
+	run ! sim POST /sim/message '{"chat_id":7}'
+	run ! sim POST /sim/message '{"chat_id":7,"type":"group","text":"x"}'
+	run ! sim POST /sim/message 'nonsense'
+	run ! sim POST /sim/update '{"nothing":{}}'
+	run ! sim GET '/sim/chat?id=1'
+	run ! sim GET /sim/nothing
+	run ! sim DELETE /sim/chat
+	run ! sim GET /sim/wait
 }
 
 ### the terminal

@@ -403,8 +403,6 @@ static void stop_listening(struct server *s)
 	close(s->source.fd);
 }
 
-static void listen_again(struct timer *t);
-
 static void accept_ready(struct source *source, uint32_t events)
 {
 	struct server *s = container_of(source, struct server, source);
@@ -426,7 +424,7 @@ static void accept_ready(struct source *source, uint32_t events)
 	}
 }
 
-static void start_listening(struct server *s)
+static bool start_listening(struct server *s)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(s->port)};
 	socklen_t len = sizeof(address);
@@ -436,18 +434,25 @@ static void start_listening(struct server *s)
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
 		err(71, "socket");
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 4096) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&address, &len) < 0)
-		err(69, "127.0.0.1 port %u", s->port);
+	    getsockname(fd, (struct sockaddr *)&address, &len) < 0) {
+		close(fd);
+		return false;
+	}
 	s->port = ntohs(address.sin_port);
 	s->source.fd = fd;
 	s->source.ready = accept_ready;
 	s->listening = true;
 	loop_add(s->loop, &s->source, EPOLLIN);
+	return true;
 }
 
+/* Meanwhile the kernel may have lent the port to somebody's outgoing connection: that passes. */
 static void listen_again(struct timer *t)
 {
-	start_listening(container_of(t, struct server, again));
+	struct server *s = container_of(t, struct server, again);
+
+	if (!start_listening(s))
+		loop_set_timer(s->loop, t, 10000);
 }
 
 void server_open(
@@ -460,7 +465,8 @@ void server_open(
 	s->context = context;
 	s->again.fire = listen_again;
 	s->reaper.fire = reap;
-	start_listening(s);
+	if (!start_listening(s))
+		err(69, "127.0.0.1 port %u", port);
 }
 
 static void drop_all(struct server *s)
