@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -189,6 +190,17 @@ static void drop_pending(struct service *service)
 	service->pending = NULL;
 }
 
+/* Also while it is not read, and something is left in it. */
+static bool input_has_ended(const struct service *service)
+{
+	struct pollfd poller = {.fd = service->input, .events = POLLIN};
+	struct stat status;
+
+	if (service->end_of_input || (poll(&poller, 1, 0) > 0 && (poller.revents & POLLHUP) != 0))
+		return true;
+	return fstat(service->input, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 static void start_waiting(struct service *service, const struct error *error)
 {
 	int64_t now_ms = clock_monotonic_ms();
@@ -197,11 +209,12 @@ static void start_waiting(struct service *service, const struct error *error)
 		service->failing_since_ms = now_ms;
 		service->pause_ms = PAUSE_FIRST_MS;
 		log_error("waiting for the store", LOG_STR("error", error->text));
-	} else if (service->pause_ms < PAUSE_MAX_MS) {
-		service->pause_ms *= 2;
+	} else {
+		service->pause_ms =
+		    service->pause_ms < PAUSE_MAX_MS / 2 ? 2 * service->pause_ms : PAUSE_MAX_MS;
 	}
 	service->retry_at_ms = now_ms + service->pause_ms;
-	if (service->end_of_input && now_ms - service->failing_since_ms > SERVICE_GIVE_UP_MS)
+	if (input_has_ended(service) && now_ms - service->failing_since_ms > SERVICE_GIVE_UP_MS)
 		fail(service, error);
 }
 

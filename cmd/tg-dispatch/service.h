@@ -12,7 +12,7 @@
  * Returns 0 at the end. While the store fails temporarily it waits, reads no further and handles the same
  * update again; after the end of input only for SERVICE_GIVE_UP_MS, then -1 with ERROR_TEMPORARY.
  */
-enum { SERVICE_LINE_MAX_BYTES = 1 << 20, SERVICE_GIVE_UP_MS = 30000 };
+enum { SERVICE_LINE_MAX_BYTES = 1 << 20, SERVICE_GIVE_UP_MS = 10000 };
 
 int service_run(const struct dispatch *dispatch, int input, int output, struct error *error);
 

@@ -186,6 +186,21 @@ handled() {
 	exec 4>&-
 }
 
+@test "when the input has ended, a store that cannot be written is waited for ten seconds, not for ever" {
+	command -v prlimit >/dev/null || skip "prlimit is not installed"
+	message 1 7 private /start | dispatch >/dev/null
+	trap "" XFSZ
+	start_between
+	prlimit --fsize=8192:unlimited --pid "${PIDS[dispatch]}"
+	{ message 2 8 private /start; message 3 8 private /help; } >&4
+	exec 4>&-
+	wait_until 30 gone "${PIDS[dispatch]}"
+	run stop dispatch
+	[[ $status == 75 && -z $(cat <&5) ]]
+	tail -n 1 "$DIR/dispatch.log" | grep -q '^tg-dispatch: store: '
+	((SECONDS >= 9))
+}
+
 @test "the log has a line an update, with neither text nor code" {
 	local code
 	write_config 'log: {format: json, level: info}'
