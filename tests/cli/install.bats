@@ -5,7 +5,7 @@
 load helper
 
 setup_file() {
-	[[ ${TGTOOLS_BUILD-} != */san ]] || skip "the build under the sanitizers is not for installing"
+	[[ ${TGTOOLS_BUILD-} != */san ]] || return 0
 	BUILT=$(mktemp -d /tmp/tgb.XXXXXX)
 	export BUILT
 	local start=${EPOCHREALTIME/./}
@@ -18,8 +18,9 @@ teardown_file() {
 }
 
 setup() {
+	[[ -n ${BUILT-} ]] || skip "the build under the sanitizers is not for installing"
 	make_dir
-	cd "$TREE"
+	cd "$TREE" || return 1
 }
 
 teardown() {
