@@ -13,7 +13,7 @@
 #include "texts.h"
 #include "xalloc.h"
 
-enum { CHATS_MAX = 64, ANSWER_MAX = 16 << 20 };
+enum { CHATS_MAX = 64, ANSWER_MAX = 64 << 10 };
 
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -132,13 +132,10 @@ static int answer_again(struct store_txn *txn, struct op *op, struct error *erro
 	return found;
 }
 
-static int keep_answer(struct store_txn *txn, struct op *op, struct error *error)
+static int keep_answer(struct store_txn *txn, struct op *op, const char *line, struct error *error)
 {
-	const char *line;
-
 	if (op->key[0] == '\0' || op->status != 200)
 		return 0;
-	line = json_line(op->answer);
 	return store_key_put(txn, op->caller.name, op->key, line, strlen(line), clock_wall_ms(), error);
 }
 
@@ -286,7 +283,7 @@ int op_send(struct sendd *sendd, struct store_txn *txn, struct op *op, struct er
 		go_on = queue_for_all(sendd, txn, op, &to, error);
 	if (go_on < 0)
 		return -1;
-	return keep_answer(txn, op, error);
+	return keep_answer(txn, op, json_line(op->answer), error);
 }
 
 /* ---- /calls ---- */
@@ -357,8 +354,15 @@ static int queue_call(struct sendd *sendd, struct store_txn *txn, struct op *op,
 
 static void result_failed(struct json_object *result, const char *text)
 {
+	log_warning("call refused", LOG_STR("error", text));
 	json_put_bool(result, "ok", false);
 	json_put_text(result, "error", text);
+}
+
+static void result_duplicate(struct json_object *result)
+{
+	json_put_bool(result, "ok", true);
+	json_put_bool(result, "duplicate", true);
 }
 
 /* Queues the calls of one line; what is wrong with one of them is told and does not stop the others. */
@@ -407,29 +411,33 @@ static int apply_line(struct sendd *sendd, struct store_txn *txn, struct op *op,
 	if (removed == 1)
 		return queue_calls(sendd, txn, op, line, result, error);
 	/* U3 already: the same update was handled twice, and the first one counts. */
-	json_put_bool(result, "ok", true);
-	json_put_bool(result, "duplicate", true);
+	result_duplicate(result);
 	return 0;
 }
 
+/* A request that comes again is kept as its key alone: all of it was taken, and so each line is a duplicate.
+ */
 int op_calls(struct sendd *sendd, struct store_txn *txn, struct op *op, struct error *error)
 {
 	struct json_object *results;
-	int go_on = answer_again(txn, op, error);
+	int taken = answer_again(txn, op, error);
 
-	if (go_on != 0)
-		return go_on < 0 ? -1 : 0;
-	op->answer = json_object_new_object();
+	if (taken < 0)
+		return -1;
+	if (taken == 0)
+		op->answer = json_object_new_object();
 	results = json_object_new_array();
 	json_object_object_add(op->answer, "results", results);
 	for (size_t i = 0; i < op->calls_count; i++) {
 		struct json_object *result = json_object_new_object();
 
 		json_object_array_add(results, result);
-		if (apply_line(sendd, txn, op, &op->calls[i], result, error) != 0)
+		if (taken == 1)
+			result_duplicate(result);
+		else if (apply_line(sendd, txn, op, &op->calls[i], result, error) != 0)
 			return -1;
 	}
-	return keep_answer(txn, op, error);
+	return taken == 1 ? 0 : keep_answer(txn, op, "{}", error);
 }
 
 /* ---- links ---- */
