@@ -61,7 +61,8 @@ SYSTEM_FILES := $(foreach d,$(SYSTEM_DIRS),$(foreach f,$(wildcard etc/$(firstwor
                   $f:$(PREFIX)/lib/$(lastword $(subst :, ,$d))/$(notdir $f)))
 
 .PHONY: all tests check lint install uninstall clean
-.SECONDARY:
+# Objects stay, also those that make sees as steps on the way. (.SECONDARY would hide that a header is gone.)
+.PRECIOUS: $(B)/cmd/%.o $(B)/tests/unit/%.o $(B)/tests/bench/%.o $(B)/tests/fuzz/%.o
 
 all: $(PROGRAMS:%=$(B)/bin/%)
 
