@@ -16,9 +16,11 @@
 #include "fd.h"
 #include "json.h"
 #include "num.h"
+#include "program.h"
 #include "submit.h"
 #include "text.h"
 
+#define PROGRAM "tg-link"
 #define USAGE "usage: tg-link [-jq] [-u user] [-c file] verify code | unlink | status | list"
 
 static const char help[] = USAGE "\n"
@@ -65,29 +67,6 @@ struct options {
 /* A subcommand appends what it prints and returns the exit code, or -1 with error. */
 typedef int command_fn(
     const char *socket_path, const struct options *options, struct buf *out, struct error *error);
-
-static int fail(const struct error *error)
-{
-	fprintf(stderr, "tg-link: %s\n", error->text);
-	return error_exit_code(error->kind);
-}
-
-static int bad_usage(const char *what)
-{
-	fprintf(stderr, "tg-link: %s; " USAGE "\n", what);
-	return EX_USAGE;
-}
-
-/* A reader that went away is not an error. */
-static int print(const char *text, size_t len)
-{
-	struct error error;
-
-	if (fd_write_all(STDOUT_FILENO, text, len) == 0 || errno == EPIPE)
-		return EX_OK;
-	error_errno(&error, ERROR_TEMPORARY, "cannot write to standard output");
-	return fail(&error);
-}
 
 /* How long tg-sendd makes the caller wait goes behind its words. */
 static void add_wait(const struct submit_answer *answer, struct error *error)
@@ -323,7 +302,7 @@ static command_fn *find_command(int argc, char **argv, struct options *options, 
 	const char *name = optind < argc ? argv[optind] : NULL;
 
 	if (name == NULL) {
-		*code = bad_usage("say what to do");
+		*code = program_bad_usage(PROGRAM, "say what to do", USAGE);
 		return NULL;
 	}
 	options->arguments = argv + optind + 1;
@@ -333,10 +312,10 @@ static command_fn *find_command(int argc, char **argv, struct options *options, 
 			continue;
 		if (commands[i].takes_arguments || options->arguments_count == 0)
 			return commands[i].run;
-		*code = bad_usage("too many arguments");
+		*code = program_bad_usage(PROGRAM, "too many arguments", USAGE);
 		return NULL;
 	}
-	*code = bad_usage("unknown subcommand");
+	*code = program_bad_usage(PROGRAM, "unknown subcommand", USAGE);
 	return NULL;
 }
 
@@ -361,14 +340,14 @@ static int read_options(int argc, char **argv, struct options *options)
 			options->config_path = optarg;
 			break;
 		case 'V':
-			return print(
-			    "tg-link " TGTOOLS_VERSION "\n", strlen("tg-link " TGTOOLS_VERSION "\n"));
+			return program_print(PROGRAM, "tg-link " TGTOOLS_VERSION "\n",
+			    strlen("tg-link " TGTOOLS_VERSION "\n"));
 		case 'h':
-			return print(help, sizeof help - 1);
+			return program_help(PROGRAM, help);
 		case ':':
-			return bad_usage("an option lacks its value");
+			return program_bad_usage(PROGRAM, "an option lacks its value", USAGE);
 		default:
-			return bad_usage("unknown option");
+			return program_bad_usage(PROGRAM, "unknown option", USAGE);
 		}
 	}
 	return -1;
@@ -384,7 +363,7 @@ int main(int argc, char **argv)
 	int code;
 
 	if (fd_sanitise(&error) != 0)
-		return fail(&error);
+		return program_fail(PROGRAM, &error);
 	signal(SIGPIPE, SIG_IGN);
 	code = read_options(argc, argv, &options);
 	if (code >= 0)
@@ -393,12 +372,12 @@ int main(int argc, char **argv)
 	if (command == NULL)
 		return code;
 	if (config_load(options.config_path, &config, &error) != 0)
-		return fail(&error);
+		return program_fail(PROGRAM, &error);
 	code = command(config->socket.path, &options, &out, &error);
 	if (code < 0) {
-		code = fail(&error);
+		code = program_fail(PROGRAM, &error);
 	} else if (!options.quiet && out.len > 0) {
-		int printed = print(out.data, out.len);
+		int printed = program_print(PROGRAM, out.data, out.len);
 
 		code = printed != EX_OK ? printed : code;
 	}

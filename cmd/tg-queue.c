@@ -18,9 +18,11 @@
 #include "fd.h"
 #include "json.h"
 #include "num.h"
+#include "program.h"
 #include "submit.h"
 #include "text.h"
 
+#define PROGRAM "tg-queue"
 #define USAGE "usage: tg-queue [-aj] [-u user] [-c file] [list]"
 
 static const char help[] =
@@ -54,29 +56,6 @@ struct options {
 	const char *user; /* NULL: the caller, "*": everybody */
 	bool json;
 };
-
-static int fail(const struct error *error)
-{
-	fprintf(stderr, "tg-queue: %s\n", error->text);
-	return error_exit_code(error->kind);
-}
-
-static int bad_usage(const char *what)
-{
-	fprintf(stderr, "tg-queue: %s; " USAGE "\n", what);
-	return EX_USAGE;
-}
-
-/* A reader that went away is not an error. */
-static int print(const char *text, size_t len)
-{
-	struct error error;
-
-	if (fd_write_all(STDOUT_FILENO, text, len) == 0 || errno == EPIPE)
-		return EX_OK;
-	error_errno(&error, ERROR_TEMPORARY, "cannot write to standard output");
-	return fail(&error);
-}
 
 /* Reads "2026-01-31T08:00:00Z"; false where it is none. */
 static bool parse_time(const char *text, int64_t *wall_ms)
@@ -177,7 +156,6 @@ out:
 /* Returns -1 to go on, else the exit code. */
 static int read_options(int argc, char **argv, struct options *options)
 {
-	static const char version[] = "tg-queue " TGTOOLS_VERSION "\n";
 	int option;
 
 	opterr = 0;
@@ -196,19 +174,19 @@ static int read_options(int argc, char **argv, struct options *options)
 			options->config_path = optarg;
 			break;
 		case 'V':
-			return print(version, sizeof version - 1);
+			return program_version(PROGRAM);
 		case 'h':
-			return print(help, sizeof help - 1);
+			return program_help(PROGRAM, help);
 		case ':':
-			return bad_usage("an option lacks its value");
+			return program_bad_usage(PROGRAM, "an option lacks its value", USAGE);
 		default:
-			return bad_usage("unknown option");
+			return program_bad_usage(PROGRAM, "unknown option", USAGE);
 		}
 	}
 	if (argc - optind > 1)
-		return bad_usage("too many arguments");
+		return program_bad_usage(PROGRAM, "too many arguments", USAGE);
 	if (optind < argc && strcmp(argv[optind], "list") != 0)
-		return bad_usage("unknown subcommand");
+		return program_bad_usage(PROGRAM, "unknown subcommand", USAGE);
 	return -1;
 }
 
@@ -221,15 +199,16 @@ int main(int argc, char **argv)
 	int code;
 
 	if (fd_sanitise(&error) != 0)
-		return fail(&error);
+		return program_fail(PROGRAM, &error);
 	signal(SIGPIPE, SIG_IGN);
 	code = read_options(argc, argv, &options);
 	if (code >= 0)
 		return code;
 	if (config_load(options.config_path, &config, &error) != 0)
-		return fail(&error);
-	code = list(config->socket.path, &options, &out, &error) == 0 ? print(buf_text(&out), out.len)
-								      : fail(&error);
+		return program_fail(PROGRAM, &error);
+	code = list(config->socket.path, &options, &out, &error) == 0
+		   ? program_print(PROGRAM, buf_text(&out), out.len)
+		   : program_fail(PROGRAM, &error);
 	buf_free(&out);
 	config_free(config);
 	return code;

@@ -17,22 +17,26 @@
 #include "num.h"
 #include "path.h"
 #include "peer.h"
+#include "program.h"
 #include "runner.h"
 #include "xalloc.h"
 
 enum { JOBS_MAX = 64 };
 
-static const char usage[] = "usage: notify-runner [-n] [-v] [-j N] [--only NAME] [--home DIR] [-c FILE]\n"
-			    "       notify-runner -l [--home DIR] [-c FILE]\n"
-			    "  -j, --jobs N      run so many scripts at a time\n"
-			    "  -l, --list        print the names of the scripts and exit\n"
-			    "  -n, --dry-run     run them and print what would be sent\n"
-			    "  -v, --verbose     what goes to the log goes to stderr, too\n"
-			    "      --only NAME   run this script only\n"
-			    "      --home DIR    use DIR in place of the home directory, to try it out\n"
-			    "  -c, --config FILE\n"
-			    "  -V, --version\n"
-			    "  -h, --help\n";
+#define PROGRAM "notify-runner"
+#define USAGE "usage: notify-runner [-nv] [-j N] [--only NAME] [--home DIR] [-c FILE]"
+
+static const char help[] = USAGE "\n"
+				 "       notify-runner -l [--home DIR] [-c FILE]\n"
+				 "  -j, --jobs N      run so many scripts at a time\n"
+				 "  -l, --list        print the names of the scripts and exit\n"
+				 "  -n, --dry-run     run them and print what would be sent\n"
+				 "  -v, --verbose     what goes to the log goes to stderr, too\n"
+				 "      --only NAME   run this script only\n"
+				 "      --home DIR    use DIR in place of the home directory, to try it out\n"
+				 "  -c, --config FILE\n"
+				 "  -V, --version\n"
+				 "  -h, --help\n";
 
 struct options {
 	const char *config, *only, *home;
@@ -84,22 +88,16 @@ static int read_options(int argc, char **argv, struct options *options)
 			options->config = optarg;
 			break;
 		case 'V':
-			printf("notify-runner %s\n", TGTOOLS_VERSION);
-			return 0;
+			return program_version(PROGRAM);
 		case 'h':
-			fputs(usage, stdout);
-			return 0;
+			return program_help(PROGRAM, help);
 		default:
 			good = false;
 		}
 	}
 	if (good && optind == argc)
 		return -1;
-	fprintf(stderr,
-	    "notify-runner: bad option or argument; usage: notify-runner [-lnv] [-j 1..%d] "
-	    "[--only NAME] [--home DIR] [-c FILE]\n",
-	    JOBS_MAX);
-	return EX_USAGE;
+	return program_bad_usage(PROGRAM, "bad option or argument", USAGE);
 }
 
 /* Ours, and nobody else may change what is in it. */
@@ -343,10 +341,8 @@ int main(int argc, char **argv)
 		result = options.list ? list_scripts(&options, &place, &error)
 				      : run(&options, config, &place, &error);
 	}
-	if (result < 0) {
-		fprintf(stderr, "notify-runner: %s\n", error.text);
-		result = error_exit_code(error.kind);
-	}
+	if (result < 0)
+		result = program_fail(PROGRAM, &error);
 	if (fflush(stdout) != 0 && result == 0) {
 		fprintf(stderr, "notify-runner: cannot write to stdout: %s\n", strerror(errno));
 		result = EX_TEMPFAIL;

@@ -10,30 +10,34 @@
 #include "error.h"
 #include "fd.h"
 #include "log.h"
+#include "program.h"
 #include "store.h"
 #include "commands.h"
 #include "dispatch.h"
 #include "service.h"
 
-static const char usage[] =
-    "usage: tg-dispatch [--check] [-c FILE]\n"
-    "Reads Telegram updates, one JSON object a line, on standard input and prints the\n"
-    "calls that answer them, one line an update, on standard output.\n"
-    "\n"
-    "  -c, --config FILE  read FILE instead of $TGTOOLS_CONFIG or " CONFIG_DEFAULT_PATH "\n"
-    "      --check        read the configuration and end; what is wrong is one line, exit 78\n"
-    "  -V, --version      print the version\n"
-    "  -h, --help         print this help\n";
+#define PROGRAM "tg-dispatch"
+#define USAGE "usage: tg-dispatch [--check] [-c FILE]"
+
+static const char help[] =
+    USAGE "\n"
+	  "Reads Telegram updates, one JSON object a line, on standard input and prints the\n"
+	  "calls that answer them, one line an update, on standard output.\n"
+	  "\n"
+	  "  -c, --config FILE  read FILE instead of $TGTOOLS_CONFIG or " CONFIG_DEFAULT_PATH "\n"
+	  "      --check        read the configuration and end; what is wrong is one line, exit 78\n"
+	  "  -V, --version      print the version\n"
+	  "  -h, --help         print this help\n";
 
 enum { CHECK = 256 }; /* an option without a short form */
 
 struct options {
 	const char *config;
-	const char *print; /* what was asked for instead of a run; NULL: a run */
-	bool check;	   /* the configuration alone */
+	bool check; /* the configuration alone */
 };
 
-static int parse_options(int argc, char **argv, struct options *options)
+/* -1: go on; else the exit code. */
+static int read_options(int argc, char **argv, struct options *options)
 {
 	static const struct option known[] = {{"config", required_argument, NULL, 'c'},
 	    {"check", no_argument, NULL, CHECK}, {"version", no_argument, NULL, 'V'},
@@ -42,20 +46,22 @@ static int parse_options(int argc, char **argv, struct options *options)
 
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "c:Vh", known, NULL)) != -1) {
-		if (option == 'c')
+		switch (option) {
+		case 'c':
 			options->config = optarg;
-		else if (option == CHECK)
+			break;
+		case CHECK:
 			options->check = true;
-		else if (option == 'V')
-			options->print = "tg-dispatch " TGTOOLS_VERSION "\n";
-		else if (option == 'h')
-			options->print = usage;
-		else
-			return -1;
-		if (options->print != NULL)
-			return 0;
+			break;
+		case 'V':
+			return program_version(PROGRAM);
+		case 'h':
+			return program_help(PROGRAM, help);
+		default:
+			return program_bad_usage(PROGRAM, "unknown option, or one without its value", USAGE);
+		}
 	}
-	return optind == argc ? 0 : -1;
+	return optind == argc ? -1 : program_bad_usage(PROGRAM, "unexpected argument", USAGE);
 }
 
 static int run(const struct options *options, struct error *error)
@@ -71,7 +77,7 @@ static int run(const struct options *options, struct error *error)
 		result = 0;
 		goto out;
 	}
-	log_open("tg-dispatch", config->log.json, (enum log_level)config->log.level);
+	log_open(PROGRAM, config->log.json, (enum log_level)config->log.level);
 	if (store_open(config->store.path, config->store.map_size_bytes, &store, error) != 0)
 		goto out;
 	dispatch = (struct dispatch){config, store, commands_builtin()};
@@ -82,26 +88,17 @@ out:
 	return result;
 }
 
-static int finish(const struct error *error)
-{
-	fprintf(stderr, "tg-dispatch: %s\n", error->text);
-	return error_exit_code(error->kind);
-}
-
 int main(int argc, char **argv)
 {
 	struct options options = {.config = NULL};
 	struct error error;
+	int code;
 
 	if (fd_sanitise(&error) != 0)
-		return finish(&error);
-	if (parse_options(argc, argv, &options) != 0) {
-		error_set(&error, ERROR_USAGE,
-		    "wrong option or argument; usage: tg-dispatch [--check] [-c FILE], see -h");
-		return finish(&error);
-	}
-	if (options.print != NULL)
-		return fputs(options.print, stdout) >= 0 && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+		return program_fail(PROGRAM, &error);
 	signal(SIGPIPE, SIG_IGN);
-	return run(&options, &error) == 0 ? EXIT_SUCCESS : finish(&error);
+	code = read_options(argc, argv, &options);
+	if (code >= 0)
+		return code;
+	return run(&options, &error) == 0 ? EXIT_SUCCESS : program_fail(PROGRAM, &error);
 }

@@ -9,11 +9,13 @@
 #include "fd.h"
 #include "log.h"
 #include "path.h"
+#include "program.h"
 #include "secret.h"
 #include "store.h"
 #include "poller.h"
 
-static const char program[] = "tg-poll";
+#define PROGRAM "tg-poll"
+#define USAGE "usage: tg-poll [-c file] [--once] [--no-store]"
 
 struct options {
 	const char *config;
@@ -21,16 +23,15 @@ struct options {
 	bool no_store;
 };
 
-static const char usage[] = "usage: tg-poll [-c file] [--once] [--no-store]\n";
-
 static const char help[] =
-    "Fetches the bot's updates from Telegram and prints them, one JSON object a line.\n"
-    "\n"
-    "  -c, --config FILE  the configuration (default /etc/tgtools/tgtools.yaml)\n"
-    "      --once         ask once, without waiting, and exit\n"
-    "      --no-store     keep no journal\n"
-    "  -V, --version      print the version\n"
-    "  -h, --help         print this\n";
+    USAGE "\n\n"
+	  "Fetches the bot's updates from Telegram and prints them, one JSON object a line.\n"
+	  "\n"
+	  "  -c, --config FILE  the configuration (default /etc/tgtools/tgtools.yaml)\n"
+	  "      --once         ask once, without waiting, and exit\n"
+	  "      --no-store     keep no journal\n"
+	  "  -V, --version      print the version\n"
+	  "  -h, --help         print this\n";
 
 /* Returns -1 to go on, else an exit code. */
 static int read_options(int argc, char **argv, struct options *options)
@@ -59,21 +60,14 @@ static int read_options(int argc, char **argv, struct options *options)
 			options->no_store = true;
 			break;
 		case 'V':
-			printf("%s %s\n", program, TGTOOLS_VERSION);
-			return EX_OK;
+			return program_version(PROGRAM);
 		case 'h':
-			printf("%s\n%s", usage, help);
-			return EX_OK;
+			return program_help(PROGRAM, help);
 		default:
-			fprintf(stderr, "%s: unknown option or no argument: %s; see tg-poll --help\n",
-			    program, argv[optind - 1]);
-			return EX_USAGE;
+			return program_bad_usage(PROGRAM, "unknown option, or one without its value", USAGE);
 		}
 	}
-	if (optind == argc)
-		return -1;
-	fprintf(stderr, "%s: unexpected argument %s; see tg-poll --help\n", program, argv[optind]);
-	return EX_USAGE;
+	return optind == argc ? -1 : program_bad_usage(PROGRAM, "unexpected argument", USAGE);
 }
 
 /* Two that print the same inbox would answer everything twice. */
@@ -115,7 +109,7 @@ static int run(const struct options *options, struct error *error)
 
 	if (config_load(options->config, &config, error) != 0)
 		return -1;
-	log_open(program, config->log.json, (enum log_level)config->log.level);
+	log_open(PROGRAM, config->log.json, (enum log_level)config->log.level);
 	if (secret_protect_process(error) != 0 ||
 	    secret_load_token(config->telegram.token_file, &token, error) != 0)
 		goto out;
@@ -138,14 +132,11 @@ int main(int argc, char **argv)
 	int code;
 
 	if (fd_sanitise(&error) != 0)
-		return error_exit_code(error.kind);
+		return program_fail(PROGRAM, &error);
 	code = read_options(argc, argv, &options);
 	if (code >= 0)
 		return code;
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	if (run(&options, &error) == 0)
-		return EX_OK;
-	fprintf(stderr, "%s: %s\n", program, error.text);
-	return error_exit_code(error.kind);
+	return run(&options, &error) == 0 ? EX_OK : program_fail(PROGRAM, &error);
 }

@@ -11,10 +11,12 @@
 #include "error.h"
 #include "fd.h"
 #include "log.h"
+#include "program.h"
 
 #include "calls.h"
 #include "compose.h"
 
+#define PROGRAM "tg-send"
 #define USAGE "usage: tg-send [-sv] [-T title] [-u user] [-i picture] [-c file] [text ...]"
 
 static const char help[] =
@@ -55,29 +57,6 @@ struct options {
 	bool verbose;
 };
 
-static int fail(const struct error *error)
-{
-	fprintf(stderr, "tg-send: %s\n", error->text);
-	return error_exit_code(error->kind);
-}
-
-static int bad_usage(const char *what)
-{
-	fprintf(stderr, "tg-send: %s; " USAGE "\n", what);
-	return EX_USAGE;
-}
-
-/* A reader that went away is not an error. */
-static int say(const char *text)
-{
-	struct error error;
-
-	if (fd_write_all(STDOUT_FILENO, text, strlen(text)) == 0 || errno == EPIPE)
-		return EX_OK;
-	error_errno(&error, ERROR_TEMPORARY, "cannot write to standard output");
-	return fail(&error);
-}
-
 /* Returns -1 to go on, else the exit code. */
 static int read_options(int argc, char **argv, struct options *options)
 {
@@ -108,13 +87,14 @@ static int read_options(int argc, char **argv, struct options *options)
 			options->config_path = optarg;
 			break;
 		case 'V':
-			return say("tg-send " TGTOOLS_VERSION "\n");
+			return program_version(PROGRAM);
 		case 'h':
-			return say(help);
+			return program_help(PROGRAM, help);
 		case ':':
-			return bad_usage("an option lacks its value");
+			return program_bad_usage(PROGRAM, "an option lacks its value", USAGE);
 		default:
-			return bad_usage("unknown option (text that starts with - comes after --)");
+			return program_bad_usage(
+			    PROGRAM, "unknown option (text that starts with - comes after --)", USAGE);
 		}
 	}
 	options->message.words = argv + optind;
@@ -127,10 +107,10 @@ static int send_calls(const struct config *config)
 	struct calls_outcome outcome = {0};
 	struct error error;
 
-	log_open("tg-send", config->log.json, (enum log_level)config->log.level);
+	log_open(PROGRAM, config->log.json, (enum log_level)config->log.level);
 	signal(SIGHUP, SIG_IGN);
 	if (calls_run(STDIN_FILENO, config->socket.path, &outcome, &error) != 0)
-		return fail(&error);
+		return program_fail(PROGRAM, &error);
 	if (outcome.unfinished)
 		return EX_TEMPFAIL;
 	return outcome.refused > 0 ? EX_DATAERR : EX_OK;
@@ -143,11 +123,11 @@ static int send_message(const struct config *config, const struct options *optio
 	int64_t id = 0;
 
 	if (compose_send(&options->message, config->socket.path, &id, &error) != 0)
-		return fail(&error);
+		return program_fail(PROGRAM, &error);
 	if (!options->verbose || id == 0)
 		return EX_OK;
 	snprintf(line, sizeof line, "queued as %lld\n", (long long)id);
-	return say(line);
+	return program_print(PROGRAM, line, strlen(line));
 }
 
 int main(int argc, char **argv)
@@ -158,7 +138,7 @@ int main(int argc, char **argv)
 	int code;
 
 	if (fd_sanitise(&error) != 0)
-		return fail(&error);
+		return program_fail(PROGRAM, &error);
 	signal(SIGPIPE, SIG_IGN);
 	code = read_options(argc, argv, &options);
 	if (code >= 0)
@@ -166,9 +146,10 @@ int main(int argc, char **argv)
 	if (options.json &&
 	    (options.message.words_count > 0 || options.message.image != NULL ||
 		options.message.title != NULL || options.message.user != NULL || options.message.silent))
-		return bad_usage("--json takes its calls from standard input and goes with -c alone");
+		return program_bad_usage(
+		    PROGRAM, "--json takes its calls from standard input and goes with -c alone", USAGE);
 	if (config_load(options.config_path, &config, &error) != 0)
-		return fail(&error);
+		return program_fail(PROGRAM, &error);
 	code = options.json ? send_calls(config) : send_message(config, &options);
 	config_free(config);
 	return code;

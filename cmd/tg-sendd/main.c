@@ -12,6 +12,7 @@
 #include "fd.h"
 #include "log.h"
 #include "path.h"
+#include "program.h"
 #include "secret.h"
 #include "sendd.h"
 
@@ -23,17 +24,14 @@ enum {
 	HOUSEKEEPING_MS = 3600000,
 };
 
-static const char usage[] =
-    "usage: tg-sendd [-c FILE]\n"
-    "  -c, --config FILE  configuration (default: $TGTOOLS_CONFIG, else /etc/tgtools/tgtools.yaml)\n"
-    "  -V, --version      print the version\n"
-    "  -h, --help         print this help\n";
+#define PROGRAM "tg-sendd"
+#define USAGE "usage: tg-sendd [-c FILE]"
 
-static int die(const struct error *error)
-{
-	fprintf(stderr, "tg-sendd: %s\n", error->text);
-	return error_exit_code(error->kind);
-}
+static const char help[] = USAGE "\n"
+				 "Takes messages on the unix socket, keeps them, delivers them to Telegram.\n"
+				 "  -c, --config FILE  the configuration instead of " CONFIG_DEFAULT_PATH "\n"
+				 "  -V, --version      print the version\n"
+				 "  -h, --help         print this help\n";
 
 /* -1: go on; else the exit code. */
 static int read_options(int argc, char **argv, const char **config_path)
@@ -49,20 +47,14 @@ static int read_options(int argc, char **argv, const char **config_path)
 			*config_path = optarg;
 			break;
 		case 'V':
-			printf("tg-sendd %s\n", TGTOOLS_VERSION);
-			return EX_OK;
+			return program_version(PROGRAM);
 		case 'h':
-			printf("%s", usage);
-			return EX_OK;
+			return program_help(PROGRAM, help);
 		default:
-			fprintf(stderr, "tg-sendd: unknown option or no argument; see tg-sendd --help\n");
-			return EX_USAGE;
+			return program_bad_usage(PROGRAM, "unknown option, or one without its value", USAGE);
 		}
 	}
-	if (optind == argc)
-		return -1;
-	fprintf(stderr, "tg-sendd: unexpected argument %s; see tg-sendd --help\n", argv[optind]);
-	return EX_USAGE;
+	return optind == argc ? -1 : program_bad_usage(PROGRAM, "unexpected argument", USAGE);
 }
 
 static struct sched_limits sched_limits_of(const struct config *config)
@@ -80,7 +72,7 @@ static void use_config(struct sendd *sendd)
 {
 	const struct config *config = sendd->config;
 
-	log_open("tg-sendd", config->log.json, (enum log_level)config->log.level);
+	log_open(PROGRAM, config->log.json, (enum log_level)config->log.level);
 	sendd->telegram = (struct telegram){config->telegram.api_url, sendd->token, config->telegram.proxy};
 }
 
@@ -282,9 +274,9 @@ int main(int argc, char **argv)
 	sendd.ended_tail = &sendd.ended;
 	signal(SIGPIPE, SIG_IGN);
 	if (fd_sanitise(&error) != 0)
-		return die(&error);
+		return program_fail(PROGRAM, &error);
 	code = read_options(argc, argv, &sendd.config_path);
 	if (code >= 0)
 		return code;
-	return run(&sendd, &error) == 0 ? EX_OK : die(&error);
+	return run(&sendd, &error) == 0 ? EX_OK : program_fail(PROGRAM, &error);
 }

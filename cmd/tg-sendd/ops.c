@@ -469,8 +469,7 @@ int op_verify(struct sendd *sendd, struct store_txn *txn, struct op *op, struct 
 		return link_chat(sendd, txn, op, &code, error);
 	if (code.result == STORE_CODE_WRONG)
 		return op_fail(op, 400, "Invalid or expired verification code.");
-	op_fail(
-	    op, 429, "Too many wrong codes; try again in %lld s.", (long long)(code.wait_ms + 999) / 1000);
+	op_fail(op, 429, "Too many wrong codes");
 	json_put_int64(op->answer, "retry_after", (code.wait_ms + 999) / 1000);
 	return 0;
 }
