@@ -10,4 +10,4 @@ def file:
 | (if .from == "user" then $name else "bot" end) as $who
 | [file, (.caption // .text // empty)]
 | join("\n") | split("\n")
-| ("\($who):       "[0:8] + .[0]), ("        " + .[1:][])
+| ("\($who):       "[0:8] + .[0]), (.[1:][] | if . == "" then . else "        " + . end)

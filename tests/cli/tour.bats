@@ -75,6 +75,19 @@ check_transcript() {
 	[[ -z $(ls -A build) && -z $(ls -d "$DIR"/tmp.* 2>/dev/null) ]]
 }
 
+@test "a second run beside one that runs is refused; after one that was killed it is not" {
+	mkdir -p build/run
+	echo $$ >build/run/pid
+	run sh scripts/run </dev/null
+	echo "$output"
+	[[ $status == 1 && $output == *"it is running already, as process $$"* && -e build/run/pid ]]
+	sh -c 'echo $$' >build/run/pid
+	touch build/run/left
+	run sh scripts/run </dev/null
+	[[ $status == 0 ]]
+	leaves_nothing
+}
+
 @test "what fails is told with the logs, exit code 1, and nothing is left" {
 	mkdir -p "$DIR/broken/bin"
 	ln -s "$BIN"/* "$DIR/broken/bin/"
