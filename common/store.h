@@ -160,6 +160,7 @@ struct store_message {
 	/* Owned. */
 	char *user;			/* "" for answers of the bot */
 	char *script;			/* NULL: none */
+	char *target;			/* the configured target it goes to; NULL: to the user's own chat */
 	char *method;			/* sendMessage, ... */
 	struct json_object *parameters; /* without chat_id */
 	char *file_parameter;		/* NULL: no file; else "photo", "document" */

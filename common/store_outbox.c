@@ -42,6 +42,7 @@ void store_message_free(struct store_message *message)
 	free(message->last_error);
 	free(message->user);
 	free(message->script);
+	free(message->target);
 	free(message->method);
 	json_object_put(message->parameters);
 	free(message->file_parameter);
@@ -59,6 +60,7 @@ static struct json_object *encode_message(const struct store_message *message)
 	json_put_int64(record, "accepted_ms", message->accepted_ms);
 	json_put_text(record, "user", message->user);
 	json_put_text(record, "script", message->script);
+	json_put_text(record, "target", message->target);
 	json_put_text(record, "method", message->method);
 	json_object_object_add(record, "parameters", json_object_get(message->parameters));
 	json_put_text(record, "file_parameter", message->file_parameter);
@@ -93,6 +95,7 @@ static int decode_message(
 	    .last_error = copy_text(record, "error"),
 	    .user = copy_text(record, "user"),
 	    .script = copy_text(record, "script"),
+	    .target = copy_text(record, "target"),
 	    .method = copy_text(record, "method"),
 	    .parameters = json_object_get(parameters),
 	    .file_parameter = copy_text(record, "file_parameter"),

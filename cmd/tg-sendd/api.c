@@ -110,7 +110,8 @@ static int settle_file(struct sendd *sendd, struct op *op, struct error *error)
 	if (path == NULL)
 		return error_set(
 		    error, ERROR_INPUT, "\"%s_path\" is missing", message_file_parameter(op->kind));
-	if (spool_copy(sendd, path, op->caller.uid, max_bytes, op->spool, error) != 0) {
+	if (spool_copy(sendd, op->kind == MESSAGE_PHOTO ? "Photo file" : "Document file", path,
+		op->caller.uid, max_bytes, op->spool, error) != 0) {
 		op->spool[0] = '\0';
 		return -1;
 	}

@@ -44,16 +44,30 @@ static struct delivery *delivery_new(struct sendd *sendd, const struct store_mes
 	return delivery;
 }
 
-/* Its outcome was never recorded: a crash in state M2. Recorded with the next commit. */
-static void end_interrupted(struct sendd *sendd, const struct store_message *message)
+/* Ends a message without an attempt; recorded with the commit that is being prepared. */
+static void end_without_attempt(
+    struct sendd *sendd, const struct store_message *message, enum outcome_action action, const char *why)
 {
 	struct delivery *delivery = delivery_new(sendd, message);
 
-	delivery->reply.verdict = TELEGRAM_UNCERTAIN;
-	snprintf(delivery->reply.description, sizeof delivery->reply.description,
-	    "an attempt was interrupted; it may have been delivered");
-	delivery->outcome.action = OUTCOME_UNCERTAIN;
+	delivery->reply.verdict = TELEGRAM_REFUSED;
+	snprintf(delivery->reply.description, sizeof delivery->reply.description, "%s", why);
+	delivery->outcome.action = action;
 	append_ended(delivery);
+}
+
+/* 1 where a person's message would go to a chat that is no longer that person's. */
+static int is_misdirected(struct store_txn *txn, const struct store_message *message, struct error *error)
+{
+	struct store_link link;
+	int found;
+
+	if (message->user[0] == '\0' || message->target != NULL)
+		return 0;
+	found = store_link_of_chat(txn, message->chat, &link, error);
+	if (found < 0)
+		return -1;
+	return found == 0 || strcmp(link.user, message->user) != 0;
 }
 
 static int mark_started(
@@ -67,6 +81,25 @@ static int mark_started(
 	if (store_outbox_update(txn, message, error) != 0)
 		return -1;
 	push(&sendd->starting, delivery_new(sendd, message));
+	return 0;
+}
+
+static int attempt(
+    struct sendd *sendd, struct store_txn *txn, struct store_message *message, struct error *error)
+{
+	int misdirected = is_misdirected(txn, message, error);
+
+	if (misdirected < 0)
+		return -1;
+	/* Its outcome was never recorded: a crash in state M2. */
+	if (message->started && sendd->config->delivery.policy == POLICY_AT_MOST_ONCE)
+		end_without_attempt(sendd, message, OUTCOME_UNCERTAIN,
+		    "an attempt was interrupted; it may have been delivered");
+	else if (misdirected)
+		end_without_attempt(
+		    sendd, message, OUTCOME_DEAD, "the chat is no longer linked to this account");
+	else
+		return mark_started(sendd, txn, message, error);
 	return 0;
 }
 
@@ -86,11 +119,7 @@ static int pick_one(struct sendd *sendd, struct store_txn *txn, int64_t chat, st
 		skip_chat(sendd, chat, found == 0 ? "there is none" : error->text);
 		return 0;
 	}
-	if (found == 1 && message.started && sendd->config->delivery.policy == POLICY_AT_MOST_ONCE) {
-		end_interrupted(sendd, &message);
-		return 0;
-	}
-	if (found == 1 && mark_started(sendd, txn, &message, error) == 0)
+	if (found == 1 && attempt(sendd, txn, &message, error) == 0)
 		return 0;
 	if (found == 1)
 		store_message_free(&message);

@@ -13,7 +13,12 @@
 #include "texts.h"
 #include "xalloc.h"
 
-enum { CHATS_MAX = 64, ANSWER_MAX = 64 << 10 };
+enum {
+	CHATS_MAX = 64,
+	ANSWER_MAX = 64 << 10,
+	/* Answers to people are still taken when notifications are not: they empty the inbox. */
+	CALLS_FULL_PERCENT = STORE_FULL_PERCENT + 10
+};
 
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -187,6 +192,7 @@ static int queue_for(
 	    .accepted_ms = clock_wall_ms(),
 	    .user = op->user,
 	    .script = (char *)op->fields.script,
+	    .target = op->target != NULL ? op->target->name : NULL,
 	    .method = (char *)message_method(op->kind),
 	    .parameters = op->parameters,
 	};
@@ -305,7 +311,7 @@ static int take_call_file(struct sendd *sendd, const struct op *op, struct json_
 		if (value == NULL || strncmp(value, scheme, sizeof scheme - 1) != 0)
 			continue;
 		value += sizeof scheme - 1;
-		if (spool_copy(sendd, value, op->caller.uid, FILE_MAX_BYTES, spool, error) != 0)
+		if (spool_copy(sendd, "File", value, op->caller.uid, FILE_MAX_BYTES, spool, error) != 0)
 			return -1;
 		message->file_parameter = (char *)*name;
 		message->file_spool = spool;
@@ -424,6 +430,8 @@ int op_calls(struct sendd *sendd, struct store_txn *txn, struct op *op, struct e
 
 	if (taken < 0)
 		return -1;
+	if (taken == 0 && store_used_percent(sendd->store) >= CALLS_FULL_PERCENT)
+		return op_fail(op, 503, "the store is full; try again later");
 	if (taken == 0)
 		op->answer = json_object_new_object();
 	results = json_object_new_array();

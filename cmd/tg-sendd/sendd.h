@@ -155,9 +155,10 @@ int64_t batch_wait_ms(const struct sendd *sendd);
 enum { PHOTO_MAX_BYTES = 10 << 20, FILE_MAX_BYTES = 50 << 20 };
 /*
  * Copies a file named by a path into the spool, durably. It is opened without following any symbolic link
- * and taken only if it is a regular file of owner; anything else is ERROR_INPUT.
+ * and taken only if it is a regular file of owner; anything else is ERROR_INPUT. what names it in the error,
+ * such as "Photo file".
  */
-int spool_copy(struct sendd *sendd, const char *path, uid_t owner, int64_t max_bytes,
+int spool_copy(struct sendd *sendd, const char *what, const char *path, uid_t owner, int64_t max_bytes,
     char name[STORE_USER_BYTES], struct error *error);
 
 /* socket.c: the listening socket. Returns it, or -1. */

@@ -49,14 +49,14 @@ static int copy(int from, int to, int64_t max_bytes, const char *path, struct er
 	return 0;
 }
 
-int spool_copy(struct sendd *sendd, const char *path, uid_t owner, int64_t max_bytes,
+int spool_copy(struct sendd *sendd, const char *what, const char *path, uid_t owner, int64_t max_bytes,
     char name[STORE_USER_BYTES], struct error *error)
 {
 	int from = path[0] == '/' ? open_unlinked(path) : -1;
 	int to = -1, result = -1;
 
 	if (from < 0)
-		return error_set(error, ERROR_INPUT, "file not found: %s", path);
+		return error_set(error, ERROR_INPUT, "%s not found: %s", what, path);
 	if (check_file(from, path, owner, max_bytes, error) != 0)
 		goto out;
 	to = store_spool_create(sendd->store, name, error);

@@ -349,3 +349,68 @@ print(len(held))' "$SOCKET"
 	! grep -F TEST-TOKEN "$DIR/sendd.log"
 	[[ $(grep 'Max core file size' "/proc/${PIDS[sendd]}/limits" | awk '{print $5}') == 0 ]]
 }
+
+@test "what waits for a person does not reach a chat that is no longer that person's" {
+	start_sendd
+	start_bot
+	link_account 1
+	wait_chat 1 'now linked'
+	sim POST /sim/fault '{"method":"sendMessage","chat_id":1,"count":1,"kind":"retry_after","seconds":1}' >/dev/null
+	tg-send secret one
+	tg-send secret two
+	say 1 /unlink
+	wait_until 10 queue_has '.state == "dead" and .error == "the chat is no longer linked to this account"' 2
+	wait_chat 1 Unlinked
+	! shown 1 | grep secret
+}
+
+@test "a chat that refuses pauses its link, its owner is told, and /start resumes it" {
+	start_sendd
+	start_bot
+	link_account 1
+	wait_chat 1 'now linked'
+	sim POST /sim/block '{"chat_id":1,"blocked":true}' >/dev/null
+	tg-send first
+	wait_until 10 queue_has '.state == "dead" and (.error | contains("blocked"))' 1
+	run -77 --separate-stderr tg-send second
+	[[ ${#stderr_lines[@]} == 1 && $stderr == *"send it /start"* ]]
+	[[ $(api GET /api/telegram/status | jq -r '.chats[0].paused') == true ]]
+	sim POST /sim/block '{"chat_id":1,"blocked":false}' >/dev/null
+	say 1 /start
+	wait_chat 1 'arrive here again'
+	tg-send third
+	wait_chat 1 third
+}
+
+@test "a picture by path is taken only from a regular file of the caller, without following links" {
+	start_sendd
+	start_bot
+	link_account 1
+	wait_chat 1 'now linked'
+	head -c 100 /dev/zero >"$DIR/own.bin"
+	ln -s own.bin "$DIR/link.bin"
+	mkfifo "$DIR/fifo"
+	mkdir "$DIR/dir"
+	ln -s dir "$DIR/linked"
+	cp "$DIR/own.bin" "$DIR/dir/x"
+	: >"$DIR/empty"
+	document() { api POST /send_document "{\"document_path\":\"$1\"}" | jq -r '.error // "taken"'; }
+	[[ $(document "$DIR/own.bin") == taken ]]
+	[[ $(document "$DIR/link.bin") == "Document file not found: $DIR/link.bin" ]]
+	[[ $(document "$DIR/linked/x") == "Document file not found: $DIR/linked/x" ]]
+	[[ $(document "$DIR/none") == "Document file not found: $DIR/none" ]]
+	[[ $(api POST /send_photo '{"photo_path":"/none"}' | jq -r .error) == 'Photo file not found: /none' ]]
+	[[ $(document own.bin) == "Document file not found: own.bin" ]]
+	[[ $(document "$DIR/fifo") == *"is not a regular file" ]]
+	[[ $(document "$DIR/dir") == *"is not a regular file" ]]
+	[[ $(document "$DIR/empty") == *"is empty" ]]
+	if [[ $EUID == 0 ]]; then
+		chown nobody "$DIR/dir/x"
+		[[ $(document "$DIR/dir/x") == *"is not your file" ]]
+	fi
+	wait_until 10 chat_has_document own.bin
+}
+
+chat_has_document() {
+	sim GET '/sim/chat?id=1' | jq -e --arg name "$1" 'any(.messages[]; .document.file_name == $name)' >/dev/null
+}
