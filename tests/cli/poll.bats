@@ -330,6 +330,6 @@ api_call() {
 @test "bad command lines" {
 	run -64 tg-poll --twice
 	run -64 tg-poll surplus
-	[[ ${#lines[@]} == 1 && $output == *surplus*--help* ]]
+	[[ ${#lines[@]} == 1 && $output == *"unexpected argument"*usage:* ]]
 	run -78 tg-poll -c "$DIR/none.yaml"
 }

@@ -506,7 +506,10 @@ make_account() {
 	STATE=$DIR/alice/.notifications
 	mkdir -p "$NOTES"
 	chown -R "$ACCOUNT:" "$DIR/alice"
-	AS="setpriv --reuid=$ACCOUNT --regid=$ACCOUNT --clear-groups"
+	# The tree may be where only its owner gets.
+	mkdir "$DIR/bin"
+	cp "$BIN/notify-runner" "$BIN/tg-link" "$DIR/bin/"
+	AS="setpriv --reuid=$ACCOUNT --regid=$ACCOUNT --clear-groups env PATH=$DIR/bin:$PATH"
 }
 
 @test "who it is comes from the kernel, where its home is from the accounts; the environment has no say" {
