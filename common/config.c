@@ -11,6 +11,7 @@
 #include "buf.h"
 #include "config_keys.h"
 #include "fd.h"
+#include "log.h"
 #include "utf8.h"
 #include "xalloc.h"
 
@@ -566,6 +567,28 @@ void config_free(struct config *config)
 		free(loaded->blocks.items[i]);
 	free(loaded->blocks.items);
 	free(loaded);
+}
+
+void config_open_log(const struct config *config, const char *program)
+{
+	log_open(program, config->log.json, (enum log_level)config->log.level);
+}
+
+bool config_reload(const char *path, struct config **config)
+{
+	struct config *loaded;
+	struct error error;
+
+	if (config_load(path, &loaded, &error) != 0) {
+		log_error(
+		    "configuration not reloaded, the old one stays in force", LOG_STR("error", error.text));
+		return false;
+	}
+	config_free(*config);
+	*config = loaded;
+	log_set(loaded->log.json, (enum log_level)loaded->log.level);
+	log_info("configuration reloaded");
+	return true;
 }
 
 const char *config_text(const struct config *config, const char *name, const char *fallback)

@@ -157,6 +157,15 @@ struct config {
 int config_load(const char *path, struct config **config, struct error *error);
 void config_free(struct config *config);
 
+/*
+ * What a service does at SIGHUP: *config becomes what the file says now and the log follows it; a file with a
+ * mistake leaves all in force. Either is logged. Returns whether *config is another one; the old one is gone.
+ */
+bool config_reload(const char *path, struct config **config);
+
+/* Opens the log as the configuration has it; program is borrowed for good. */
+void config_open_log(const struct config *config, const char *program);
+
 /* The override of a text people read (texts:), or fallback. */
 const char *config_text(const struct config *config, const char *name, const char *fallback);
 

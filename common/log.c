@@ -22,11 +22,16 @@ static struct {
 	enum log_level level;
 } state = {.program = "tgtools", .level = LOG_INFO};
 
+void log_set(bool json, enum log_level level)
+{
+	state.json = json;
+	state.level = level;
+}
+
 void log_open(const char *program, bool json, enum log_level level)
 {
 	state.program = program;
-	state.json = json;
-	state.level = level;
+	log_set(json, level);
 }
 
 int log_level_parse(const char *name, enum log_level *level)

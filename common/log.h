@@ -33,6 +33,9 @@ static inline struct log_field log_field_text(const char *key, const char *text)
 /* program is borrowed for good. Before this call: text, level info, program "tgtools". */
 void log_open(const char *program, bool json, enum log_level level);
 
+/* Changes what log_open said but for the program. */
+void log_set(bool json, enum log_level level);
+
 /* "debug", "info", "warning", "error"; returns -1 for anything else. */
 int log_level_parse(const char *name, enum log_level *level);
 

@@ -44,9 +44,12 @@ int store_fail(struct error *error, int code, const char *doing)
 	/* LMDB 0.9.24 makes EIO of a write that was cut short, which is what the last bytes of a disk do. */
 	if (code == MDB_MAP_FULL || code == ENOSPC || code == EDQUOT || code == EIO)
 		return error_set(error, ERROR_TEMPORARY, "the store or its disk is full: %s", doing);
-	if (code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_INVALID || code == MDB_PANIC)
+	if (code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_INVALID)
 		return error_set(
 		    error, ERROR_CONFIG, "the store is damaged: %s: %s", doing, mdb_strerror(code));
+	if (code == MDB_PANIC)
+		return error_set(error, ERROR_PERMANENT,
+		    "the store could not be written; look at its disk, then start again: %s", doing);
 	if (code == MDB_BAD_VALSIZE)
 		return error_set(error, ERROR_BUG, "bad key in the store: %s", doing);
 	return error_set(error, ERROR_TEMPORARY, "store: %s: %s", doing, mdb_strerror(code));

@@ -14,9 +14,9 @@
 #include "store.h"
 #include "commands.h"
 
-/* Borrowed. */
+/* Borrowed, but for the configuration: whoever reloads it replaces it here. */
 struct dispatch {
-	const struct config *config;
+	struct config *config;
 	struct store *store;
 	struct command_table table;
 };

@@ -77,11 +77,12 @@ static int run(const struct options *options, struct error *error)
 		result = 0;
 		goto out;
 	}
-	log_open(PROGRAM, config->log.json, (enum log_level)config->log.level);
+	config_open_log(config, PROGRAM);
 	if (store_open(config->store.path, config->store.map_size_bytes, &store, error) != 0)
 		goto out;
 	dispatch = (struct dispatch){config, store, commands_builtin()};
-	result = service_run(&dispatch, STDIN_FILENO, STDOUT_FILENO, error);
+	result = service_run(&dispatch, options->config, STDIN_FILENO, STDOUT_FILENO, error);
+	config = dispatch.config;
 out:
 	store_close(store);
 	config_free(config);

@@ -26,7 +26,8 @@ enum {
 };
 
 struct service {
-	const struct dispatch *dispatch;
+	struct dispatch *dispatch;
+	const char *config_path;
 	struct loop *loop;
 	int input, output;
 	struct lines lines;
@@ -58,6 +59,15 @@ static void stop(void *context, int signo)
 	service->stopping = true;
 	service->stop_at_ms = clock_monotonic_ms() + STOP_GRACE_MS;
 	log_info("ending", LOG_INT("signal", signo));
+}
+
+/* Between two updates, so nothing of the old configuration is in use. */
+static void reload(void *context, int signo)
+{
+	struct service *service = context;
+
+	(void)signo;
+	(void)config_reload(service->config_path, &service->dispatch->config);
 }
 
 /* A failure that ends the service; the first one counts. */
@@ -345,9 +355,11 @@ static int run(struct service *service, struct error *error)
 	return 0;
 }
 
-int service_run(const struct dispatch *dispatch, int input, int output, struct error *error)
+int service_run(
+    struct dispatch *dispatch, const char *config_path, int input, int output, struct error *error)
 {
 	struct service service = {.dispatch = dispatch,
+	    .config_path = config_path,
 	    .input = input,
 	    .output = output,
 	    .drained = true,
@@ -357,7 +369,8 @@ int service_run(const struct dispatch *dispatch, int input, int output, struct e
 	lines_init(&service.lines, SERVICE_LINE_MAX_BYTES);
 	if (loop_new(&service.loop, error) == 0 &&
 	    loop_on_signal(service.loop, SIGTERM, stop, &service, error) == 0 &&
-	    loop_on_signal(service.loop, SIGINT, stop, &service, error) == 0)
+	    loop_on_signal(service.loop, SIGINT, stop, &service, error) == 0 &&
+	    loop_on_signal(service.loop, SIGHUP, reload, &service, error) == 0)
 		result = run(&service, error);
 	drop_pending(&service);
 	loop_free(service.loop);

@@ -100,28 +100,49 @@ static int poll_with_store(const struct config *config, struct poller_options *o
 	return result;
 }
 
+/* What stays as long as the program runs. */
+struct settings {
+	const char *path;
+	struct config *config;
+	char *token;
+};
+
+static void use_settings(const struct settings *settings, struct poller_options *poller)
+{
+	poller->telegram = (struct telegram){.api_url = settings->config->telegram.api_url,
+	    .token = settings->token,
+	    .proxy = settings->config->telegram.proxy};
+}
+
+static void reload(struct poller_options *poller, void *context)
+{
+	struct settings *settings = context;
+
+	if (config_reload(settings->path, &settings->config))
+		use_settings(settings, poller);
+}
+
 static int run(const struct options *options, struct error *error)
 {
-	struct poller_options poller = {.once = options->once, .output_fd = STDOUT_FILENO};
-	struct config *config = NULL;
-	char *token = NULL;
+	struct settings settings = {.path = options->config};
+	struct poller_options poller = {
+	    .once = options->once, .output_fd = STDOUT_FILENO, .reload = reload, .context = &settings};
 	int result = -1;
 
-	if (config_load(options->config, &config, error) != 0)
+	if (config_load(options->config, &settings.config, error) != 0)
 		return -1;
-	log_open(PROGRAM, config->log.json, (enum log_level)config->log.level);
+	config_open_log(settings.config, PROGRAM);
 	if (secret_protect_process(error) != 0 ||
-	    secret_load_token(config->telegram.token_file, &token, error) != 0)
+	    secret_load_token(settings.config->telegram.token_file, &settings.token, error) != 0)
 		goto out;
-	poller.telegram = (struct telegram){
-	    .api_url = config->telegram.api_url, .token = token, .proxy = config->telegram.proxy};
+	use_settings(&settings, &poller);
 	if (options->no_store)
 		result = poller_run(&poller, error);
 	else
-		result = poll_with_store(config, &poller, error);
+		result = poll_with_store(settings.config, &poller, error);
 out:
-	secret_free(token);
-	config_free(config);
+	secret_free(settings.token);
+	config_free(settings.config);
 	return result;
 }
 
@@ -137,6 +158,5 @@ int main(int argc, char **argv)
 	if (code >= 0)
 		return code;
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
 	return run(&options, &error) == 0 ? EX_OK : program_fail(PROGRAM, &error);
 }

@@ -34,7 +34,7 @@ enum { CAUSE_NO_ANSWER = 100000, CAUSE_STORE = 200000 };
 enum call { CALL_NONE, CALL_NAME, CALL_UPDATES, CALL_CONFIRM };
 
 struct poller {
-	const struct poller_options *options;
+	struct poller_options *options;
 	struct store *store;
 	struct taken taken;
 	struct output output;
@@ -340,12 +340,22 @@ static void end_by_signal(void *context, int signo)
 	poller->ended = true;
 }
 
+/* A call that is under way has copied what it needs. */
+static void reload(void *context, int signo)
+{
+	struct poller *poller = context;
+
+	(void)signo;
+	poller->options->reload(poller->options, poller->options->context);
+}
+
 static int set_up(struct poller *poller, struct error *error)
 {
 	if (loop_new(&poller->loop, error) != 0 || http_client_new(poller->loop, &poller->client, error) != 0)
 		return -1;
 	if (loop_on_signal(poller->loop, SIGTERM, end_by_signal, poller, error) != 0 ||
-	    loop_on_signal(poller->loop, SIGINT, end_by_signal, poller, error) != 0)
+	    loop_on_signal(poller->loop, SIGINT, end_by_signal, poller, error) != 0 ||
+	    loop_on_signal(poller->loop, SIGHUP, reload, poller, error) != 0)
 		return -1;
 	output_init(&poller->output, poller->options->output_fd, OUTPUT_MAX_BYTES);
 	return poller->store != NULL ? taken_replay(&poller->taken, error) : 0;
@@ -411,7 +421,7 @@ static void run(struct poller *poller)
 		confirm_at_the_end(poller);
 }
 
-int poller_run(const struct poller_options *options, struct error *error)
+int poller_run(struct poller_options *options, struct error *error)
 {
 	struct poller poller = {.options = options, .store = options->store};
 	int result = -1;

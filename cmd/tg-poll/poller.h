@@ -15,12 +15,15 @@ struct poller_options {
 	struct telegram telegram; /* borrowed */
 	struct store *store;	  /* borrowed; NULL: plain lines, no journal */
 	int output_fd;
+	/* At SIGHUP; may change telegram. */
+	void (*reload)(struct poller_options *options, void *context);
+	void *context;
 };
 
 /*
  * Returns 0 at SIGTERM or SIGINT, when the reader is gone, or when `once` is done. -1: only what trying again
  * cannot mend, or any failure of `once`.
  */
-int poller_run(const struct poller_options *options, struct error *error);
+int poller_run(struct poller_options *options, struct error *error);
 
 #endif

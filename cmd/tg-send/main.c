@@ -107,7 +107,7 @@ static int send_calls(const struct config *config)
 	struct calls_outcome outcome = {0};
 	struct error error;
 
-	log_open(PROGRAM, config->log.json, (enum log_level)config->log.level);
+	config_open_log(config, PROGRAM);
 	signal(SIGHUP, SIG_IGN);
 	if (calls_run(STDIN_FILENO, config->socket.path, &outcome, &error) != 0)
 		return program_fail(PROGRAM, &error);

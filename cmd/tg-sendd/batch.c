@@ -117,6 +117,11 @@ static void tell_failure(struct sendd *sendd, const struct error *error)
 	if (!sendd->commit_failed)
 		log_error("cannot commit; deliveries wait", LOG_STR("error", error->text));
 	sendd->commit_failed = true;
+	/* A damaged store or a failed disk does not get better in this process. */
+	if (error->kind == ERROR_CONFIG || error->kind == ERROR_PERMANENT) {
+		sendd->broken = true;
+		sendd->error = *error;
+	}
 }
 
 bool batch_commit(struct sendd *sendd)

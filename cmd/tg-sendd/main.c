@@ -72,29 +72,20 @@ static void use_config(struct sendd *sendd)
 {
 	const struct config *config = sendd->config;
 
-	log_open(PROGRAM, config->log.json, (enum log_level)config->log.level);
 	sendd->telegram = (struct telegram){config->telegram.api_url, sendd->token, config->telegram.proxy};
 }
 
 /* What is open stays as it is: socket, store and token take a restart. */
 static void reload(struct sendd *sendd)
 {
-	struct config *config;
 	struct sched_limits limits;
-	struct error error;
 
 	sendd->reload = false;
-	if (config_load(sendd->config_path, &config, &error) != 0) {
-		log_error(
-		    "configuration not reloaded, the old one stays in force", LOG_STR("error", error.text));
+	if (!config_reload(sendd->config_path, &sendd->config))
 		return;
-	}
-	config_free(sendd->config);
-	sendd->config = config;
 	use_config(sendd);
-	limits = sched_limits_of(config);
+	limits = sched_limits_of(sendd->config);
 	sched_set_limits(sendd->sched, &limits);
-	log_info("configuration reloaded");
 }
 
 static void on_signal(void *context, int signo)
@@ -200,6 +191,10 @@ static int serve(struct sendd *sendd, struct error *error)
 	while (!sendd->stopping) {
 		if (turn(sendd, turn_timeout_ms(sendd), error) != 0)
 			return -1;
+		if (sendd->broken) {
+			*error = sendd->error;
+			return -1;
+		}
 		if (sendd->reload)
 			reload(sendd);
 		if (clock_monotonic_ms() >= housekeeping) {
@@ -248,6 +243,7 @@ static int run(struct sendd *sendd, struct error *error)
 	    secret_protect_process(error) != 0 ||
 	    secret_load_token(sendd->config->telegram.token_file, &sendd->token, error) != 0)
 		goto out;
+	config_open_log(sendd->config, PROGRAM);
 	use_config(sendd);
 	if (open_store(sendd, &lock_fd, error) != 0 || open_loop(sendd, error) != 0 ||
 	    open_server(sendd, &listen_fd, error) != 0)

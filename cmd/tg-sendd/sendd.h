@@ -124,6 +124,8 @@ struct sendd {
 	struct delivery *ended, **ended_tail; /* to be recorded in the next commit */
 	bool stopping;
 	bool reload;
+	bool broken; /* the store cannot be used any more; error says why */
+	struct error error;
 	/* For /health. */
 	bool bad_token;
 	bool commit_failed;

@@ -166,6 +166,26 @@ handled() {
 	(($(grep -c 'info: update ' "$DIR/dispatch.log") >= $1))
 }
 
+@test "SIGHUP reloads the configuration; a bad file leaves the old one in force" {
+	local line
+	start_between
+	message 1 7 private hello >&4
+	read -r -t 10 line <&5
+	[[ $(texts <<<"$line") == 'Use /start to link your account.' ]]
+	echo 'texts: {not_linked: "Ask Bob."}' >>"$CONFIG"
+	kill -HUP "${PIDS[dispatch]}"
+	wait_until 5 grep -q 'configuration reloaded' "$DIR/dispatch.log"
+	message 2 7 private hello >&4
+	read -r -t 10 line <&5
+	[[ $(texts <<<"$line") == 'Ask Bob.' ]]
+	echo 'texts: [' >>"$CONFIG"
+	kill -HUP "${PIDS[dispatch]}"
+	wait_until 5 grep -q 'not reloaded' "$DIR/dispatch.log"
+	message 3 7 private hello >&4
+	read -r -t 10 line <&5
+	[[ $(texts <<<"$line") == 'Ask Bob.' ]]
+}
+
 @test "while the store cannot be written it waits, says so once, and goes on" {
 	local line
 	command -v prlimit >/dev/null || skip "prlimit is not installed"

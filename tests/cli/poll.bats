@@ -201,14 +201,14 @@ api_call() {
 	running poll
 }
 
-@test "SIGTERM and SIGINT end a long poll at once, SIGHUP does nothing" {
+@test "SIGTERM and SIGINT end a long poll at once, SIGHUP reloads the configuration" {
 	local begin
 	for signal in TERM INT; do
 		start_poll
 		wait_until 10 logged 'polling'
 		sim GET '/sim/wait?method=getUpdates&count=1&timeout_ms=5000' >/dev/null
 		kill -HUP "${PIDS[poll]}"
-		sleep 0.2
+		wait_until 5 logged 'configuration reloaded'
 		running poll
 		begin=$(milliseconds)
 		stop poll "$signal"
