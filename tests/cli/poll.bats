@@ -202,11 +202,12 @@ api_call() {
 }
 
 @test "SIGTERM and SIGINT end a long poll at once, SIGHUP reloads the configuration" {
-	local begin
+	local begin polls=0
 	for signal in TERM INT; do
+		: >"$DIR/poll.log"
 		start_poll
 		wait_until 10 logged 'polling'
-		sim GET '/sim/wait?method=getUpdates&count=1&timeout_ms=5000' >/dev/null
+		sim GET "/sim/wait?method=getUpdates&count=$((++polls))&timeout_ms=5000" >/dev/null
 		kill -HUP "${PIDS[poll]}"
 		wait_until 5 logged 'configuration reloaded'
 		running poll
