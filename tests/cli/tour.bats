@@ -43,7 +43,7 @@ check_transcript() {
 	code=$(grep -oE '\b[0-9]{6}\b' <<<"$output" | head -n 1)
 	[[ $output == *"alice:  /start"* ]]
 	[[ $output == *"\$ tg-link verify $code"* && $output == *"Telegram linked successfully."* ]]
-	[[ $output == *"\$ notify-runner"* && $output == *"[photo "*.png" "*x*"]"* ]]
+	[[ $output == *"\$ notify-runner -v"* && $output == *"[photo "*.png" "*x*"]"* ]]
 	[[ $output == *"bot:    "*"The backup is done."* ]]
 }
 
