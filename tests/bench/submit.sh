@@ -7,9 +7,12 @@ cd "$(dirname "$0")/../.."
 bin=${1:-build}/bin
 requests=${2:-20000}
 dir=$(mktemp -d /tmp/tgt.XXXXXX)
-trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$dir"' EXIT
+pids=
+trap 'kill $pids 2>/dev/null; wait; rm -rf "$dir"' EXIT
+trap 'exit 130' INT TERM HUP
 
 "$bin/tg-sim" --port-file "$dir/port" >/dev/null &
+pids=$!
 while [ ! -s "$dir/port" ]; do sleep 0.05; done
 port=$(cat "$dir/port")
 (umask 077 && echo 123456:TEST-TOKEN-for-the-simulator-0000000 >"$dir/token")
@@ -20,6 +23,7 @@ socket: {path: $dir/sock, group: "", mode: "0600"}
 log: {level: warning}
 YAML
 "$bin/tg-sendd" -c "$dir/tgtools.yaml" 2>"$dir/log" &
+pids="$pids $!"
 while ! curl -s --unix-socket "$dir/sock" http://x/health >/dev/null; do sleep 0.05; done
 curl -s "http://127.0.0.1:$port/sim/chat" -d '{"chat_id":1,"type":"private"}' >/dev/null
 
