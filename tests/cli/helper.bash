@@ -102,7 +102,7 @@ write_config() {
 		store: {path: $DIR/store, map_size: 64M}
 		socket: {path: $SOCKET, group: "", mode: "0666"}
 	YAML
-	[[ ${1-} == *access:* ]] || echo 'access: {groups: [], operators: [root]}' >>"$CONFIG"
+	[[ ${1-} == *access:* ]] || echo "access: {groups: [], operators: [$(id -un)]}" >>"$CONFIG"
 	[[ ${1-} == *log:* ]] || echo 'log: {format: text, level: debug}' >>"$CONFIG"
 	[[ -z ${1-} ]] || printf '%s\n' "$1" >>"$CONFIG"
 	export TGTOOLS_CONFIG=$CONFIG

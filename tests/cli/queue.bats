@@ -96,7 +96,7 @@ queue_has() {
 	[[ $(tg-queue --user daemon) =~ \ daemon\  && $(tg-queue -u daemon | wc -l) == 1 ]]
 	[[ -z $(tg-queue -u nobody) ]]
 
-	sed -i 's/operators: \[root\]/operators: []/' "$CONFIG"
+	sed -i 's/operators: \[[^]]*\]/operators: []/' "$CONFIG"
 	stop sendd
 	start_sendd
 	fails 77 'only an operator' tg-queue --all

@@ -104,9 +104,9 @@ static void *serve(void *context)
 		*request = BUF_INIT(REQUEST_MAX);
 		while (!is_whole(request) && fd_read_some(fd, request) > 0)
 			;
-		play(fd, service->steps[service->served], request);
+		/* Counted before it is answered: who has the answer looks at the count. */
+		play(fd, service->steps[service->served++], request);
 		close(fd);
-		service->served++;
 	}
 	return NULL;
 }
