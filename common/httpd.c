@@ -166,7 +166,7 @@ void httpd_answer(
 		return;
 	}
 	MHD_add_response_header(response, "Content-Type", content_type);
-	if (request->too_large)
+	if (request->close_after)
 		MHD_add_response_header(response, "Connection", "close");
 	request->answer = response;
 	request->status = status;
@@ -178,7 +178,7 @@ void httpd_answer(
 
 static void refuse(struct httpd_request *request, int status, const char *body)
 {
-	request->too_large = true;
+	request->close_after = true;
 	httpd_answer(request, status, "application/json", body, strlen(body));
 }
 

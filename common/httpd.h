@@ -33,7 +33,7 @@ struct httpd_request {
 	void *answer;
 	int status;
 	bool suspended;
-	bool too_large;
+	bool close_after;
 };
 
 struct httpd_handler {

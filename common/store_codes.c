@@ -7,7 +7,8 @@
 enum {
 	HASH_BYTES = 16,
 	SWEEP_STEPS = 16,    /* how many neighbours an insertion looks at for expired ones */
-	CODE_ATTEMPTS = 100, /* draws before giving up: about 1,000,000 codes exist */
+	CODES = 1000000,     /* of six digits */
+	CODE_ATTEMPTS = 100, /* draws before giving up */
 	WAIT_FIRST_MS = 60000,
 	WAIT_MAX_MS = 86400000,
 };
@@ -102,7 +103,8 @@ static int draw_code(struct store_txn *txn, int64_t now_ms, char code[STORE_CODE
 	for (int i = 0; i < CODE_ATTEMPTS; i++) {
 		int found;
 
-		snprintf(code, STORE_CODE_BYTES, "%06u", (unsigned)(randombytes_uniform(1000000) % 1000000));
+		/* The remainder changes nothing; it tells the compiler that six digits are enough. */
+		snprintf(code, STORE_CODE_BYTES, "%06u", (unsigned)(randombytes_uniform(CODES) % CODES));
 		code_key(txn->store, code, key);
 		found = table_get(txn, TABLE_CODES, key, &value, error);
 		if (found <= 0)

@@ -25,7 +25,7 @@ static struct op *op_of(struct httpd_request *request)
 	return request->state;
 }
 
-bool api_is_operator(const struct sendd *sendd, const struct account *account)
+static bool is_operator(const struct sendd *sendd, const struct account *account)
 {
 	return account_in_list(
 	    account, sendd->config->access.operators.items, sendd->config->access.operators.count);
@@ -34,9 +34,8 @@ bool api_is_operator(const struct sendd *sendd, const struct account *account)
 /* Who may act for another: an operator, or the account of a front end with a sign-on of its own. */
 static bool may_act_for_others(const struct sendd *sendd, const struct account *account)
 {
-	return api_is_operator(sendd, account) ||
-	       account_in_list(
-		   account, sendd->config->access.front_ends.items, sendd->config->access.front_ends.count);
+	return is_operator(sendd, account) || account_in_list(account, sendd->config->access.front_ends.items,
+						  sendd->config->access.front_ends.count);
 }
 
 /* Settles on whose behalf the op is; returns 0, or -1 with the request answered. */
@@ -68,7 +67,7 @@ static int settle_target(struct sendd *sendd, struct op *op)
 		return -1;
 	}
 	if (!account_in_list(&op->caller, op->target->senders.items, op->target->senders.count) &&
-	    !api_is_operator(sendd, &op->caller)) {
+	    !is_operator(sendd, &op->caller)) {
 		answer_error(op->request, 403, "you may not send to this target");
 		return -1;
 	}
@@ -298,7 +297,7 @@ static void handle_queue(struct sendd *sendd, const struct route *route, struct 
 	(void)route;
 	if (user == NULL || strcmp(user, op->caller.name) == 0)
 		view_queue(sendd, request, op->caller.name);
-	else if (!api_is_operator(sendd, &op->caller))
+	else if (!is_operator(sendd, &op->caller))
 		answer_error(request, 403, "only an operator may see the messages of others");
 	else
 		view_queue(sendd, request, strcmp(user, "*") == 0 ? NULL : user);
@@ -307,7 +306,7 @@ static void handle_queue(struct sendd *sendd, const struct route *route, struct 
 static void handle_links(struct sendd *sendd, const struct route *route, struct httpd_request *request)
 {
 	(void)route;
-	if (api_is_operator(sendd, &op_of(request)->caller))
+	if (is_operator(sendd, &op_of(request)->caller))
 		view_links(sendd, request);
 	else
 		answer_error(request, 403, "only an operator may see all links");

@@ -136,7 +136,6 @@ struct sendd {
 
 /* api.c */
 void api_handler(struct sendd *sendd, struct httpd_handler *handler);
-bool api_is_operator(const struct sendd *sendd, const struct account *account);
 
 /* view.c: they answer the request. */
 void view_health(struct sendd *sendd, struct httpd_request *request);
