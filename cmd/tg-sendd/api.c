@@ -187,10 +187,6 @@ static void handle_calls(struct sendd *sendd, const struct route *route, struct 
 	struct op *op = op_of(request);
 
 	(void)route;
-	if (op->caller.uid != sendd->service_uid) {
-		answer_error(request, 403, "only the account of the service may submit calls");
-		return;
-	}
 	if (buf_add_text(&request->body, "\n") != 0) {
 		answer_error(request, 413, "the request body is too large");
 		return;
@@ -387,6 +383,11 @@ static size_t begin(void *context, struct httpd_request *request)
 	request->state = op = op_new(request);
 	if (account_by_uid(request->uid, &op->caller, &error) != 0) {
 		answer_error(request, error_is_temporary(error.kind) ? 503 : 403, error.text);
+		return 0;
+	}
+	/* Before the body, which may be large. */
+	if (route->handle == handle_calls && request->uid != sendd->service_uid) {
+		answer_error(request, 403, "only the account of the service may submit calls");
 		return 0;
 	}
 	if (read_key(op) != 0 || open_sink(sendd, route, op) != 0)
