@@ -77,8 +77,8 @@ static int lock_inbox(const char *directory, struct error *error)
 	int fd = fd_lock_file(path, 0600, error);
 
 	if (fd < 0 && error->kind == ERROR_TEMPORARY)
-		error_set(error, ERROR_TEMPORARY,
-		    "another tg-poll or tg-webhook runs with the store %s; end it", directory);
+		error_set(
+		    error, ERROR_TEMPORARY, "another tg-poll runs with the store %s; end it", directory);
 	free(path);
 	return fd;
 }

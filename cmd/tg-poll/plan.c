@@ -41,7 +41,7 @@ const char *poll_remedy(const struct telegram_reply *reply)
 	if (reply->verdict != TELEGRAM_CONFLICT)
 		return "";
 	if (strcasestr(reply->description, "webhook") != NULL)
-		return "a webhook is set: call deleteWebhook, or run tg-webhook in place of tg-poll";
+		return "a webhook is set for this bot: remove it with deleteWebhook";
 	return "another program polls with the same token: end it";
 }
 

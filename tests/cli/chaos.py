@@ -58,7 +58,8 @@ def start(name, argv, **pipes):
 
 def keep_sendd():
     while not ending.is_set():
-        start("tg-sendd", [BIN + "/tg-sendd", "-c", CONFIG], stdin=subprocess.DEVNULL).wait()
+        start("tg-sendd", [BIN + "/tg-sendd", "-c", CONFIG], stdin=subprocess.DEVNULL,
+              stdout=subprocess.DEVNULL).wait()
 
 
 def keep_pipeline():

@@ -302,7 +302,7 @@ api_call() {
 	start_poll
 	wait_until 10 polling
 	run -75 tg-poll -c "$CONFIG" --once
-	[[ $output == "tg-poll: another tg-poll or tg-webhook runs"* ]]
+	[[ $output == "tg-poll: another tg-poll runs"* ]]
 }
 
 @test "token files that will not do" {

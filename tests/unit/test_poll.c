@@ -82,7 +82,7 @@ static void failures(void **state)
 				"deleteWebhook to delete the webhook first"},
 		1, 1000, "deleteWebhook"},
 	    {{.verdict = TELEGRAM_CONFLICT, .description = "Conflict: terminated by setWebhook request"}, 1,
-		1000, "tg-webhook"},
+		1000, "deleteWebhook"},
 	};
 
 	(void)state;
