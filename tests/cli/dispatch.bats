@@ -227,7 +227,7 @@ handled() {
 	code=$({ message 1 7 private "/start hunter2"; message 2 7 private 'my secret'; } | dispatch | texts | code_of)
 	[[ $code =~ ^[0-9]{6}$ ]]
 	cat "$DIR/dispatch.log"
-	! grep -qE "hunter2|secret|$code" "$DIR/dispatch.log"
+	never grep -E "hunter2|secret|$code" "$DIR/dispatch.log"
 	jq -se 'map(select(.event == "update")) | map(.update_id) == [1, 2] and map(.route) == ["start", "text"] and
 		map(.chat) == [7, 7] and map(.user) == [9, 9] and all(.latency_ms >= 0) and .[0].outcome == "code"' \
 		"$DIR/dispatch.log"

@@ -89,6 +89,14 @@ start_sim() {
 	export SIM_PID=${PIDS[sim]}
 }
 
+# never COMMAND...: fails where it succeeds. A plain ! would not: in the middle of a test it never fails one.
+never() {
+	if "$@"; then
+		echo "this should have failed: $*" >&2
+		return 1
+	fi
+}
+
 has_content() {
 	[[ -s $1 ]]
 }

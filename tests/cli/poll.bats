@@ -144,7 +144,7 @@ lines, "quotes" and a \ with ü' ]]
 	stop poll
 	run -75 tg-poll -c "$CONFIG" --once --no-store
 	[[ $output != *TEST-TOKEN* && $output != *bot123456* ]]
-	! grep -e TEST-TOKEN -e bot123456 -e 127.0.0.1 "$DIR/poll.log"
+	never grep -e TEST-TOKEN -e bot123456 -e 127.0.0.1 "$DIR/poll.log"
 }
 
 @test "another poller: it says so and goes on" {
@@ -187,7 +187,7 @@ api_call() {
 	say 1 one
 	start_poll
 	wait_until 10 logged 'HTTP 502'
-	! grep -i '<html' "$DIR/poll.log"
+	never grep -i '<html' "$DIR/poll.log"
 	wait_until 10 lines_are 1
 }
 
@@ -277,7 +277,7 @@ api_call() {
 	say 1 last
 	wait_until 10 lines_are 151
 	wait_until 10 logged 'next_try_ms=60000'
-	! confirmed
+	never confirmed
 	stop poll
 	confirmed
 }

@@ -429,7 +429,8 @@ pid_in() {
 		start runner env --default-signal=INT notify-runner --home "$DIR/home"
 		near=$(pid_in "$DIR/home/near")
 		far=$(pid_in "$DIR/home/far")
-		! gone "$near" && ! gone "$far"
+		never gone "$near"
+		never gone "$far"
 		code=0
 		stop runner "$signal" || code=$?
 		[[ $code == 75 || $signal == KILL ]]
@@ -492,7 +493,7 @@ pid_in() {
 	everything
 	run -0 --separate-stderr runner
 	[[ -z $output && -z $stderr ]]
-	! grep -F failed: "$STATE/logs/runner.log"
+	never grep -F failed: "$STATE/logs/runner.log"
 	wait_until 15 chat_has .png
 }
 

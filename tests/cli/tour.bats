@@ -121,7 +121,7 @@ check_transcript() {
 	local pid
 	for pid in $(left_running); do
 		[[ $(ps -o comm= -p "$pid") != sh ]] || continue
-		! grep -q "$SIM_TOKEN" "/proc/$pid/environ" "/proc/$pid/cmdline"
+		never grep -q "$SIM_TOKEN" "/proc/$pid/environ" "/proc/$pid/cmdline"
 	done
 	[[ $(wc -l <"$DIR/run.out") == 3 ]]
 	(
