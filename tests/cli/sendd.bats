@@ -413,3 +413,18 @@ print(len(held))' "$SOCKET"
 chat_has_document() {
 	sim GET '/sim/chat?id=1' | jq -e --arg name "$1" 'any(.messages[]; .document.file_name == $name)' >/dev/null
 }
+
+@test "a target takes messages from its senders and from operators alone" {
+	write_config "targets:
+  - {name: ops, chat: -5, thread: 7, senders: [$(id -un)]}
+  - {name: closed, chat: -5}
+access: {groups: [], operators: []}"
+	make_chat -5 supergroup
+	start_sendd
+	to() { api POST /send "{\"to\":\"$1\",\"text\":\"to $1\"}" | jq -r '.error // "taken"'; }
+	[[ $(to @ops) == taken ]]
+	wait_chat -5 'to @ops'
+	[[ $(sim GET '/sim/chat?id=-5' | jq '[.messages[] | select(.from == "bot")] | length') == 1 ]]
+	[[ $(to @closed) == "you may not send to this target" ]]
+	[[ $(to @none) == "there is no such target" ]]
+}
