@@ -299,13 +299,14 @@ import socket, sys
 held = []
 for i in range(70):
     s = socket.socket(socket.AF_UNIX); s.settimeout(3); s.connect(sys.argv[1])
-    s.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
     try:
+        s.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         if not s.recv(10): break
     except ConnectionError: break
     held.append(s)
 print(len(held))' "$SOCKET"
-	[[ $output == 64 ]]
+	# The connection that found the service ready may not be gone yet.
+	[[ $output == 6[34] ]]
 	wait_until 5 sendd_answers
 }
 
