@@ -96,16 +96,44 @@ static const struct {
     {404, "method not found", TELEGRAM_REFUSED},
     {404, "", TELEGRAM_BAD_TOKEN},
     {409, "", TELEGRAM_CONFLICT},
-    {413, "", TELEGRAM_REFUSED},
+    {413, "", TELEGRAM_AS_DOCUMENT},
     {429, "", TELEGRAM_WAIT},
     {420, "", TELEGRAM_WAIT},
 
+    /* What was asked for is already so. */
     {400, "message is not modified", TELEGRAM_OK},
+    {400, "MESSAGE_NOT_MODIFIED", TELEGRAM_OK},
+    {400, "message to delete not found", TELEGRAM_OK},
 
     {400, "can't parse", TELEGRAM_PLAIN_TEXT},
     {400, "unsupported parse_mode", TELEGRAM_PLAIN_TEXT},
     {400, "ENTITY_", TELEGRAM_PLAIN_TEXT},
     {400, "ENTITIES_TOO_LONG", TELEGRAM_PLAIN_TEXT},
+
+    {400, "message is too long", TELEGRAM_AS_TEXT_FILE},
+    {400, "caption is too long", TELEGRAM_AS_TEXT_FILE},
+    {400, "MESSAGE_TOO_LONG", TELEGRAM_AS_TEXT_FILE},
+    {400, "MEDIA_CAPTION_TOO_LONG", TELEGRAM_AS_TEXT_FILE},
+
+    {400, "message thread not found", TELEGRAM_NO_THREAD},
+    {400, "TOPIC_CLOSED", TELEGRAM_NO_THREAD},
+    {400, "TOPIC_DELETED", TELEGRAM_NO_THREAD},
+    {400, "TOPIC_ID_INVALID", TELEGRAM_NO_THREAD},
+
+    {400, "message to be replied not found", TELEGRAM_NO_REPLY},
+    {400, "message to reply not found", TELEGRAM_NO_REPLY},
+    {400, "replied message not found", TELEGRAM_NO_REPLY},
+    {400, "REPLY_MESSAGE_ID_INVALID", TELEGRAM_NO_REPLY},
+    {400, "REPLY_TO_INVALID", TELEGRAM_NO_REPLY},
+
+    {400, "message to edit not found", TELEGRAM_EDIT_GONE},
+    {400, "message can't be edited", TELEGRAM_EDIT_GONE},
+    {400, "there is no text in the message to edit", TELEGRAM_EDIT_GONE},
+    {400, "there is no caption in the message to edit", TELEGRAM_EDIT_GONE},
+    {400, "MESSAGE_ID_INVALID", TELEGRAM_EDIT_GONE},
+    {400, "MESSAGE_EDIT_TIME_EXPIRED", TELEGRAM_EDIT_GONE},
+    {400, "MESSAGE_AUTHOR_REQUIRED", TELEGRAM_EDIT_GONE},
+    {403, "MESSAGE_AUTHOR_REQUIRED", TELEGRAM_EDIT_GONE},
 
     {400, "PHOTO_INVALID_DIMENSIONS", TELEGRAM_AS_DOCUMENT},
     {400, "PHOTO_SAVE_FILE_INVALID", TELEGRAM_AS_DOCUMENT},
@@ -113,6 +141,7 @@ static const struct {
     {400, "PHOTO_INVALID", TELEGRAM_AS_DOCUMENT},
     {400, "IMAGE_PROCESS_FAILED", TELEGRAM_AS_DOCUMENT},
     {400, "too big for a photo", TELEGRAM_AS_DOCUMENT},
+    {400, "MEDIA_INVALID", TELEGRAM_AS_DOCUMENT}, /* of an album: one of its pictures */
 
     /* Written to a chat where the bot is not, is not any more, or may not write. */
     {403, "", TELEGRAM_UNREACHABLE},
@@ -160,7 +189,7 @@ static enum telegram_verdict meaning_of_status(int status)
 	case 404:
 		return TELEGRAM_BAD_TOKEN;
 	case 413:
-		return TELEGRAM_REFUSED;
+		return TELEGRAM_AS_DOCUMENT;
 	case 429:
 		return TELEGRAM_WAIT;
 	default:
@@ -271,6 +300,7 @@ void telegram_read(const struct http_answer *answer, struct telegram_reply *repl
 
 	*reply = (struct telegram_reply){.error_code = answer->status};
 	if (answer->failure != HTTP_ANSWERED) {
+		reply->failure = answer->failure;
 		reply->error_code = 0;
 		reply->verdict = meaning_of_failure(answer);
 		copy_printable(reply->description, sizeof reply->description, answer->reason);

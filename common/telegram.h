@@ -38,26 +38,30 @@ int telegram_start(struct http_client *client, const struct telegram *telegram, 
 /* What an answer means for the call that was made. */
 enum telegram_verdict {
 	TELEGRAM_OK,
-	TELEGRAM_WAIT,	      /* 429: not before retry_after_s, see scope */
-	TELEGRAM_RETRY,	      /* not carried out, or Telegram's own trouble: again, with backoff */
-	TELEGRAM_UNCERTAIN,   /* it may have been carried out: the connection ended after the request was sent
-			       */
-	TELEGRAM_PLAIN_TEXT,  /* the markup was refused: again without it */
-	TELEGRAM_AS_DOCUMENT, /* the picture was refused for its size or form: again as a document */
-	TELEGRAM_MIGRATED,    /* the chat is now migrate_to: again there */
-	TELEGRAM_UNREACHABLE, /* this chat cannot be written to (blocked, kicked, gone): dead, pause the link
-			       */
-	TELEGRAM_REFUSED,     /* this call will never succeed: dead */
-	TELEGRAM_CONFLICT,    /* 409 of getUpdates: another poller, or a webhook */
-	TELEGRAM_BAD_TOKEN,   /* 401, or 404 for a method that exists: the token is wrong */
+	TELEGRAM_WAIT,	       /* 429: not before retry_after_s, see whole_bot */
+	TELEGRAM_RETRY,	       /* not carried out, or Telegram's own trouble: again, with backoff */
+	TELEGRAM_UNCERTAIN,    /* it may have been carried out: no answer that makes sense came back */
+	TELEGRAM_PLAIN_TEXT,   /* the markup was refused: again without it */
+	TELEGRAM_AS_DOCUMENT,  /* the picture was refused for its size or form: again as a document */
+	TELEGRAM_AS_TEXT_FILE, /* the text or the caption is too long: again as a file */
+	TELEGRAM_NO_THREAD,    /* the forum topic is gone or closed: again without it */
+	TELEGRAM_NO_REPLY,     /* the message that it replies to is gone: again as no reply */
+	TELEGRAM_EDIT_GONE,    /* the message cannot be edited (any more): send a new one */
+	TELEGRAM_MIGRATED,     /* the chat is now migrate_to: again there */
+	TELEGRAM_UNREACHABLE,  /* this chat cannot be written to (blocked, kicked, gone): pause the link */
+	TELEGRAM_REFUSED,      /* this call will never succeed: dead */
+	TELEGRAM_CONFLICT,     /* 409 of getUpdates: another poller, or a webhook */
+	TELEGRAM_BAD_TOKEN,    /* 401, or 404 for a method that exists: the token is wrong */
+	TELEGRAM_VERDICTS,
 };
 
 struct telegram_reply {
 	enum telegram_verdict verdict;
 	bool whole_bot; /* TELEGRAM_WAIT: the limit is the bot's and not one chat's. An answer does not tell:
-			   telegram_read says false, who called a method without a chat knows better */
+			   telegram_read says false, who knows about other chats knows better */
 	int64_t retry_after_s;	    /* TELEGRAM_WAIT: at least 1 */
 	int64_t migrate_to;	    /* TELEGRAM_MIGRATED */
+	enum http_failure failure;  /* why there was no answer; HTTP_ANSWERED where there was one */
 	int error_code;		    /* Telegram's error_code, else the HTTP status, else 0 */
 	char description[256];	    /* Telegram's words, or why there was no answer; printable, one line */
 	struct json_object *result; /* TELEGRAM_OK: owned, NULL where nothing had to be done; else NULL */

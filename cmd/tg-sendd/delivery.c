@@ -328,6 +328,10 @@ static int record(struct delivery *delivery, struct store_txn *txn, struct error
 		return record_rewritten(delivery, txn, error);
 	case OUTCOME_MOVE:
 		return record_moved(delivery, txn, error);
+	case OUTCOME_AS_TEXT_FILE:
+	case OUTCOME_NO_THREAD:
+	case OUTCOME_NO_REPLY:
+	case OUTCOME_SEND_ANEW:
 	case OUTCOME_DEAD:
 	case OUTCOME_UNCERTAIN:
 		break;
@@ -357,6 +361,10 @@ static void tell(const struct delivery *delivery)
 	    [OUTCOME_AGAIN] = {LOG_INFO, "message waits"},
 	    [OUTCOME_PLAIN_TEXT] = {LOG_INFO, "message goes without markup"},
 	    [OUTCOME_AS_DOCUMENT] = {LOG_INFO, "picture goes as a document"},
+	    [OUTCOME_AS_TEXT_FILE] = {LOG_INFO, "text goes as a file"},
+	    [OUTCOME_NO_THREAD] = {LOG_INFO, "message goes without its thread"},
+	    [OUTCOME_NO_REPLY] = {LOG_INFO, "message goes as no reply"},
+	    [OUTCOME_SEND_ANEW] = {LOG_INFO, "edit goes as a new message"},
 	    [OUTCOME_MOVE] = {LOG_INFO, "chat has moved"},
 	    [OUTCOME_DEAD] = {LOG_WARNING, "message dead"},
 	    [OUTCOME_UNCERTAIN] = {LOG_WARNING, "message uncertain"},

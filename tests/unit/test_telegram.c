@@ -46,13 +46,14 @@ static void errors(void **state)
 		"Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete "
 		"the webhook first",
 		TELEGRAM_CONFLICT},
-	    {413, "Request Entity Too Large", TELEGRAM_REFUSED},
+	    {413, "Request Entity Too Large", TELEGRAM_AS_DOCUMENT},
 	    {429, "Too Many Requests: retry after 3", TELEGRAM_WAIT},
 	    {500, "Internal Server Error: restart", TELEGRAM_RETRY},
 	    {502, "Bad Gateway", TELEGRAM_RETRY},
 	    {503, "Service Unavailable", TELEGRAM_RETRY},
 	    {400, "Bad Request: message text is empty", TELEGRAM_REFUSED},
-	    {400, "Bad Request: message is too long", TELEGRAM_REFUSED},
+	    {400, "Bad Request: message is too long", TELEGRAM_AS_TEXT_FILE},
+	    {400, "Bad Request: message caption is too long", TELEGRAM_AS_TEXT_FILE},
 	    {400, "Bad Request: can't parse entities: Can't find end of the entity starting at byte offset 4",
 		TELEGRAM_PLAIN_TEXT},
 	    {400, "Bad Request: ENTITY_BOUNDS_INVALID", TELEGRAM_PLAIN_TEXT},
@@ -71,11 +72,13 @@ static void errors(void **state)
 	    {400, "Bad Request: need administrator rights in the channel chat", TELEGRAM_UNREACHABLE},
 	    {400, "Bad Request: not enough rights to send text messages to the chat", TELEGRAM_UNREACHABLE},
 	    {400, "Bad Request: not enough rights to send photos to the chat", TELEGRAM_REFUSED},
-	    {400, "Bad Request: message thread not found", TELEGRAM_REFUSED},
+	    {400, "Bad Request: message thread not found", TELEGRAM_NO_THREAD},
+	    {400, "Bad Request: message to be replied not found", TELEGRAM_NO_REPLY},
 	    {400, "Bad Request: query is too old and response timeout expired or query ID is invalid",
 		TELEGRAM_REFUSED},
-	    {400, "Bad Request: message to delete not found", TELEGRAM_REFUSED},
-	    {400, "Bad Request: message can't be edited", TELEGRAM_REFUSED},
+	    {400, "Bad Request: message can't be deleted", TELEGRAM_REFUSED},
+	    {400, "Bad Request: message to edit not found", TELEGRAM_EDIT_GONE},
+	    {400, "Bad Request: message can't be edited", TELEGRAM_EDIT_GONE},
 	    {400, "Bad Request: group chat was upgraded to a supergroup chat", TELEGRAM_UNREACHABLE},
 	    {403, "Forbidden: bot was blocked by the user", TELEGRAM_UNREACHABLE},
 	    {403, "Forbidden: user is deactivated", TELEGRAM_UNREACHABLE},
@@ -128,6 +131,12 @@ static void success(void **state)
 	    -1);
 	assert_int_equal(reply.verdict, TELEGRAM_OK);
 	assert_null(reply.result);
+	telegram_reply_free(&reply);
+
+	reply = read_answer(400,
+	    "{\"ok\":false,\"error_code\":400,\"description\":\"Bad Request: message to delete not found\"}",
+	    -1);
+	assert_int_equal(reply.verdict, TELEGRAM_OK);
 	telegram_reply_free(&reply);
 }
 
@@ -185,7 +194,7 @@ static void not_telegrams_json(void **state)
 		const char *description;
 	} table[] = {
 	    {502, "<html><head><title>502 Bad Gateway</title>", TELEGRAM_RETRY, "HTTP 502"},
-	    {413, "<html><title>413 Request Entity Too Large</title>", TELEGRAM_REFUSED, "HTTP 413"},
+	    {413, "<html><title>413 Request Entity Too Large</title>", TELEGRAM_AS_DOCUMENT, "HTTP 413"},
 	    {403, "<html>a proxy's words", TELEGRAM_RETRY, "HTTP 403"},
 	    {400, "<html>plain HTTP to an HTTPS port", TELEGRAM_RETRY, "HTTP 400"},
 	    {302, "", TELEGRAM_RETRY, "HTTP 302"},
