@@ -1,10 +1,12 @@
 #include "http.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "xalloc.h"
 
@@ -36,6 +38,8 @@ struct http_transfer {
 	CURL *easy;
 	struct curl_slist *headers;
 	curl_mime *mime;
+	const struct http_file *file;
+	int64_t file_position;
 	http_done_fn *done;
 	void *context;
 	struct http_answer answer;
@@ -106,6 +110,39 @@ static size_t take_body(char *data, size_t size, size_t count, void *context)
 		return size * count;
 	transfer->answer.failure = HTTP_TOO_LARGE;
 	return 0;
+}
+
+static size_t give_file(char *into, size_t size, size_t count, void *context)
+{
+	struct http_transfer *transfer = context;
+	const struct http_file *file = transfer->file;
+	int64_t left = file->len - transfer->file_position;
+	size_t wanted = (int64_t)(size * count) < left ? size * count : (size_t)left;
+	ssize_t got;
+
+	if (wanted == 0)
+		return 0;
+	do
+		got = pread(file->fd, into, wanted, transfer->file_position);
+	while (got < 0 && errno == EINTR);
+	if (got <= 0) {
+		transfer->unreadable = true;
+		return CURL_READFUNC_ABORT;
+	}
+	transfer->file_position += got;
+	if (file->progress != NULL)
+		file->progress(file->context, transfer->file_position);
+	return (size_t)got;
+}
+
+static int rewind_file(void *context, curl_off_t position, int origin)
+{
+	struct http_transfer *transfer = context;
+
+	if (origin != SEEK_SET)
+		return CURL_SEEKFUNC_CANTSEEK;
+	transfer->file_position = position;
+	return CURL_SEEKFUNC_OK;
 }
 
 /* libcurl keeps every header, so their number must have an end. */
@@ -366,6 +403,21 @@ static int set_parts(struct http_transfer *transfer, const struct http_request *
 	return curl_easy_setopt(transfer->easy, CURLOPT_MIMEPOST, transfer->mime) == CURLE_OK ? 0 : -1;
 }
 
+static int set_file(struct http_transfer *transfer, const struct http_request *request)
+{
+	CURL *easy = transfer->easy;
+	unsigned failed = 0;
+
+	transfer->file = request->file;
+	failed |= curl_easy_setopt(easy, CURLOPT_POST, 1L);
+	failed |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->file->len);
+	failed |= curl_easy_setopt(easy, CURLOPT_READFUNCTION, give_file);
+	failed |= curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
+	failed |= curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, rewind_file);
+	failed |= curl_easy_setopt(easy, CURLOPT_SEEKDATA, transfer);
+	return failed == 0 ? 0 : -1;
+}
+
 static int set_body(struct http_transfer *transfer, const struct http_request *request)
 {
 	CURL *easy = transfer->easy;
@@ -375,6 +427,9 @@ static int set_body(struct http_transfer *transfer, const struct http_request *r
 	transfer->is_get = strcmp(request->method, "GET") == 0;
 	if (request->parts != NULL) {
 		if (set_parts(transfer, request) != 0)
+			return -1;
+	} else if (request->file != NULL) {
+		if (set_file(transfer, request) != 0)
 			return -1;
 	} else if (request->body != NULL || post) {
 		failed |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);

@@ -23,15 +23,24 @@ struct http_part {
 	const char *file_name; /* told to the server; NULL for a plain value */
 };
 
-/* Everything is borrowed and copied by http_start (the content of path excepted). */
+/* A body that is read while it is sent, from the first byte of the file on, whatever fd stands at. */
+struct http_file {
+	int fd; /* can be read at any position */
+	int64_t len;
+	void (*progress)(void *context, int64_t sent_bytes); /* NULL: nobody wants to know */
+	void *context;
+};
+
+/* Everything is borrowed and copied by http_start, but for file and for the content of path. */
 struct http_request {
 	const char *method; /* "GET", "POST", "DELETE" */
 	const char *url;
 	const char *unix_socket;    /* connect to this path instead of the URL's host; NULL: do not */
 	const char *proxy;	    /* NULL or "": none */
 	const char *const *headers; /* "Name: value", NULL-terminated; NULL: none */
-	const void *body;	    /* NULL: none, or parts */
+	const void *body;	    /* NULL: none, or file, or parts */
 	size_t body_len;
+	const struct http_file *file;  /* the body of a POST; NULL: none. Valid until done */
 	const struct http_part *parts; /* multipart body; NULL: none */
 	size_t parts_count;
 	int64_t timeout_ms; /* whole request */

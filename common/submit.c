@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "http.h"
 #include "json.h"
 #include "text.h"
 
@@ -133,11 +132,14 @@ static int explain_silence(const struct http_request *request, bool maybe_taken,
 
 	if (submit_check_socket(request->unix_socket, error) != 0)
 		return -1;
+	if (reply->failure == HTTP_INVALID && request->file != NULL)
+		return error_set(
+		    error, ERROR_INPUT, "the file cannot be read to its end any more; nothing was sent");
 	if (reply->failure == HTTP_INVALID)
 		return error_set(error, ERROR_BUG, "cannot make the request: %s", reply->reason);
 	if (reply->failure == HTTP_TOO_LARGE)
 		return error_set(error, ERROR_PERMANENT, "the answer of tg-sendd is too large");
-	if (maybe_taken && !reading)
+	if (maybe_taken && !reading && request->file == NULL)
 		return error_set(error, ERROR_TEMPORARY,
 		    "tg-sendd on %s broke off before it answered; the request may have been taken",
 		    request->unix_socket);
@@ -160,8 +162,9 @@ static bool try_again(struct attempts *attempts, enum http_failure failure)
 	return true;
 }
 
+/* repeatable: what is taken twice does no harm. */
 static int perform(
-    const struct http_request *request, const char *key, struct submit_answer *answer, struct error *error)
+    const struct http_request *request, bool repeatable, struct submit_answer *answer, struct error *error)
 {
 	struct attempts attempts = {.started_ms = clock_monotonic_ms(), .pause_ms = PAUSE_FIRST_MS};
 	struct http_answer reply;
@@ -177,7 +180,7 @@ static int perform(
 			break;
 		}
 		attempts.maybe_taken |= reply.request_sent;
-		if (key == NULL || submit_check_socket(request->unix_socket, &ignored) != 0 ||
+		if (!repeatable || submit_check_socket(request->unix_socket, &ignored) != 0 ||
 		    !try_again(&attempts, reply.failure)) {
 			result = explain_silence(request, attempts.maybe_taken, &reply, error);
 			break;
@@ -222,11 +225,40 @@ int submit_request(const char *socket_path, const char *method, const char *targ
 		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
 		.max_answer_bytes = SUBMIT_ANSWER_MAX_BYTES,
 	    },
-	    key, answer, error);
+	    key != NULL, answer, error);
 out:
 	buf_free(&url);
 	buf_free(&type);
 	buf_free(&idempotency);
+	return result;
+}
+
+int submit_upload(const char *socket_path, const char *target, const struct http_file *file,
+    struct submit_answer *answer, struct error *error)
+{
+	static const char *const headers[] = {"Content-Type: application/octet-stream", NULL};
+	struct buf url = BUF_INIT(TARGET_MAX_BYTES);
+	int result = -1;
+
+	*answer = (struct submit_answer){0};
+	if (submit_check_socket(socket_path, error) != 0)
+		return -1;
+	if (buf_add_format(&url, "http://localhost%s", target) != 0)
+		error_set(error, ERROR_INPUT, "the request is too long");
+	else
+		result = perform(
+		    &(struct http_request){
+			.method = "POST",
+			.url = buf_text(&url),
+			.unix_socket = socket_path,
+			.headers = headers,
+			.file = file,
+			.timeout_ms = REQUEST_TIMEOUT_MS,
+			.connect_timeout_ms = CONNECT_TIMEOUT_MS,
+			.max_answer_bytes = SUBMIT_ANSWER_MAX_BYTES,
+		    },
+		    true, answer, error);
+	buf_free(&url);
 	return result;
 }
 

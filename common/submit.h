@@ -11,6 +11,7 @@
 
 #include "buf.h"
 #include "error.h"
+#include "http.h"
 
 enum { SUBMIT_KEY_BYTES = 33, SUBMIT_ANSWER_MAX_BYTES = 64 << 20 };
 
@@ -36,6 +37,14 @@ void submit_new_key(char key[SUBMIT_KEY_BYTES]);
 int submit_request(const char *socket_path, const char *method, const char *target, const char *content_type,
     const void *body, size_t body_len, const char *key, struct submit_answer *answer, struct error *error);
 void submit_answer_free(struct submit_answer *answer);
+
+/*
+ * POSTs a file as it is, reading it while it is sent. A connection that broke or was refused is made again as
+ * with a key: a second copy of a file does no harm. Answers and errors as of submit_request; ERROR_INPUT
+ * where the file has become shorter.
+ */
+int submit_upload(const char *socket_path, const char *target, const struct http_file *file,
+    struct submit_answer *answer, struct error *error);
 
 /*
  * What a status that is not 2xx means: 400, 413, 422 input; 401, 403, 404 denied; 408, 429, 5xx temporary;

@@ -1,7 +1,8 @@
 /*
  * A service on a unix socket for tests: a thread that reads one request a connection and takes one step of
- * its script for each. A step is an answer ("200 {}"), "" to close without one, "lines" to answer POST
- * /calls, or "413 where bad" to answer it unless a line has "bad" in it.
+ * its script for each. A step is an answer ("200 {}"), "early 413 {}" to give it without reading the body, ""
+ * to close without one, "lines" to answer POST /calls, or "413 where bad" to answer it unless a line has
+ * "bad" in it.
  */
 #ifndef FAKE_SERVICE_H
 #define FAKE_SERVICE_H
@@ -35,14 +36,19 @@ static void pause_ms(int64_t ms)
 	nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
 }
 
-static bool is_whole(const struct buf *request)
+static bool is_early(const char *step)
+{
+	return strncmp(step, "early ", 6) == 0;
+}
+
+static bool is_whole(const struct buf *request, bool early)
 {
 	const char *end = strstr(buf_text(request), "\r\n\r\n");
 	const char *length = strcasestr(buf_text(request), "\r\nContent-Length:");
 
 	if (end == NULL)
 		return false;
-	return length == NULL || length > end ||
+	return early || length == NULL || length > end ||
 	       request->len >= (size_t)(end + 4 - request->data) + strtoul(length + 17, NULL, 10);
 }
 
@@ -81,6 +87,8 @@ static void play(int fd, const char *step, const struct buf *request)
 {
 	bool bad = strstr(buf_text(request), "bad") != NULL;
 
+	if (is_early(step))
+		step += strlen("early ");
 	if (strcmp(step, "lines") == 0 || (strcmp(step, "413 where bad") == 0 && !bad))
 		answer_lines(fd, request);
 	else if (step[0] != '\0')
@@ -102,7 +110,8 @@ static void *serve(void *context)
 		if (fd < 0)
 			break;
 		*request = BUF_INIT(REQUEST_MAX);
-		while (!is_whole(request) && fd_read_some(fd, request) > 0)
+		while (!is_whole(request, is_early(service->steps[service->served])) &&
+		       fd_read_some(fd, request) > 0)
 			;
 		/* Counted before it is answered: who has the answer looks at the count. */
 		play(fd, service->steps[service->served++], request);

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -648,6 +649,140 @@ static void over_a_unix_socket(void **state)
 	rmdir(directory);
 }
 
+/* A listener on a unix socket that takes one request whose body is too large to keep. */
+struct taker {
+	char directory[32];
+	struct sockaddr_un address;
+	int listener;
+	pthread_t thread;
+	int64_t bytes; /* of the body, that came */
+	bool differed; /* a byte of it was not 'x' */
+};
+
+static void take(struct taker *taker, int fd)
+{
+	char input[REQUEST_BYTES] = "";
+	char *body, *length;
+	ssize_t got = read(fd, input, sizeof input - 1);
+	int64_t expected;
+
+	assert_true(got > 0);
+	body = strstr(input, "\r\n\r\n");
+	length = strstr(input, "Content-Length: ");
+	assert_true(body != NULL && length != NULL);
+	expected = strtoll(length + 16, NULL, 10);
+	got -= body + 4 - input;
+	memmove(input, body + 4, (size_t)got);
+	do {
+		for (ssize_t i = 0; i < got; i++)
+			taker->differed |= input[i] != 'x';
+		taker->bytes += got;
+	} while (taker->bytes < expected && (got = read(fd, input, sizeof input)) > 0);
+	if (taker->bytes == expected)
+		put(fd, ok);
+}
+
+static void *take_one(void *context)
+{
+	struct taker *taker = context;
+	int fd = accept(taker->listener, NULL, NULL);
+
+	if (fd >= 0)
+		take(taker, fd);
+	close(fd);
+	return NULL;
+}
+
+static void start_taker(struct taker *taker)
+{
+	strcpy(taker->directory, "/tmp/test_http.XXXXXX");
+	taker->address.sun_family = AF_UNIX;
+	assert_non_null(mkdtemp(taker->directory));
+	snprintf(taker->address.sun_path, sizeof taker->address.sun_path, "%s/s", taker->directory);
+	taker->listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(taker->listener, (struct sockaddr *)&taker->address, sizeof taker->address), 0);
+	assert_int_equal(listen(taker->listener, 4), 0);
+	assert_int_equal(pthread_create(&taker->thread, NULL, take_one, taker), 0);
+}
+
+static void stop_taker(struct taker *taker)
+{
+	pthread_join(taker->thread, NULL);
+	close(taker->listener);
+	unlink(taker->address.sun_path);
+	rmdir(taker->directory);
+}
+
+/* A file that is gone already, with len times 'x' in it, read to its end. */
+static int file_of(int64_t len)
+{
+	char path[] = "/tmp/test_http.XXXXXX", block[4096];
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	unlink(path);
+	memset(block, 'x', sizeof block);
+	for (int64_t left = len; left > 0; left -= (int64_t)sizeof block)
+		assert_true(write(fd, block, left < 4096 ? (size_t)left : sizeof block) > 0);
+	return fd;
+}
+
+static void post_file(struct taker *taker, const struct http_file *file, struct http_answer *answer)
+{
+	struct http_request request = request_to("POST", "http://localhost/files");
+	struct error error;
+
+	start_taker(taker);
+	request.unix_socket = taker->address.sun_path;
+	request.file = file;
+	assert_int_equal(http_perform(&request, answer, &error), 0);
+	stop_taker(taker);
+	buf_free(&answer->body);
+}
+
+static void keep_progress(void *context, int64_t sent_bytes)
+{
+	int64_t *last = context;
+
+	assert_true(sent_bytes > *last);
+	*last = sent_bytes;
+}
+
+/* Not first as a whole into memory. */
+static void a_file_is_read_while_it_is_sent(void **state)
+{
+	enum { FILE_BYTES = 50 << 20, GROWTH_MAX_KB = 8 << 10 };
+	struct taker taker = {0};
+	struct http_answer answer;
+	struct rusage before, after;
+	int64_t sent = 0;
+	struct http_file file = {file_of(FILE_BYTES), FILE_BYTES, keep_progress, &sent};
+
+	(void)state;
+	getrusage(RUSAGE_SELF, &before);
+	post_file(&taker, &file, &answer);
+	getrusage(RUSAGE_SELF, &after);
+	assert_int_equal(answer.status, 200);
+	assert_int_equal(taker.bytes, FILE_BYTES);
+	assert_false(taker.differed);
+	assert_int_equal(sent, FILE_BYTES);
+	assert_true(after.ru_maxrss - before.ru_maxrss < GROWTH_MAX_KB);
+	close(file.fd);
+}
+
+static void a_file_that_became_shorter(void **state)
+{
+	struct taker taker = {0};
+	struct http_answer answer;
+	struct http_file file = {.fd = file_of(1000000), .len = 1000001};
+
+	(void)state;
+	post_file(&taker, &file, &answer);
+	assert_int_equal(answer.failure, HTTP_INVALID);
+	assert_string_equal(answer.reason, "the file to send cannot be read");
+	close(file.fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -669,6 +804,8 @@ int main(void)
 	    cmocka_unit_test(the_environment_names_no_proxy),
 	    cmocka_unit_test(cancelled_is_not_told),
 	    cmocka_unit_test(over_a_unix_socket),
+	    cmocka_unit_test(a_file_is_read_while_it_is_sent),
+	    cmocka_unit_test(a_file_that_became_shorter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -237,6 +237,93 @@ static void queries(void **state)
 	buf_free(&small);
 }
 
+/* A file that is gone already, with len times 'x' in it. */
+static int file_of(size_t len)
+{
+	char path[] = "/tmp/test_submit.XXXXXX";
+	char *content = xmalloc(len);
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	unlink(path);
+	memset(content, 'x', len);
+	assert_int_equal(fd_write_all(fd, content, len), 0);
+	free(content);
+	return fd;
+}
+
+/* Broken in the middle it begins again from the first byte, and tells of no message that may be taken. */
+static void uploads(void **state)
+{
+	static const char *const steps[] = {"", "early ", "200 {\"ok\":true,\"file\":\"ab\"}", NULL};
+	enum { FILE_BYTES = 1000000 };
+	struct service service;
+	struct submit_answer got;
+	struct error error;
+	struct http_file file = {.fd = file_of(FILE_BYTES), .len = FILE_BYTES};
+	struct buf *last = &service.requests[2];
+
+	(void)state;
+	begin(&service, steps, 0);
+	assert_int_equal(submit_upload(service.path, "/files?name=a", &file, &got, &error), 0);
+	assert_string_equal(json_text(got.body, "file"), "ab");
+	submit_answer_free(&got);
+	assert_int_equal(service.served, 3);
+	assert_non_null(strstr(last->data, "POST /files?name=a HTTP/1.1\r\n"));
+	assert_non_null(strstr(last->data, "Content-Type: application/octet-stream\r\n"));
+	assert_non_null(strstr(last->data, "Content-Length: 1000000\r\n"));
+	assert_int_equal(strspn(strstr(last->data, "\r\n\r\n") + 4, "x"), FILE_BYTES);
+	end(&service);
+	assert_int_equal(submit_upload("/tmp/tgt-no-such-socket", "/files", &file, &got, &error), -1);
+	assert_int_equal(error.kind, ERROR_TEMPORARY);
+	assert_string_equal(error.text,
+	    "tg-sendd does not answer on /tmp/tgt-no-such-socket; nothing was sent, try again later");
+	close(file.fd);
+}
+
+/*
+ * What tg-sendd says counts though it reads no further: where writing broke before the answer was read, the
+ * next attempt has it.
+ */
+static void uploads_that_are_refused_at_their_headers(void **state)
+{
+	static const char refusal[] = "early 413 {\"error\":\"too large\"}";
+	static const char *const steps[] = {refusal, refusal, refusal, refusal, refusal, refusal, refusal,
+	    refusal, refusal, refusal, refusal, refusal, NULL};
+	struct service service;
+	struct submit_answer got;
+	struct error error;
+	struct http_file file = {.fd = file_of(4000000), .len = 4000000};
+
+	(void)state;
+	begin(&service, steps, 0);
+	assert_int_equal(submit_upload(service.path, "/files", &file, &got, &error), -1);
+	assert_int_equal(got.status, 413);
+	assert_int_equal(error.kind, ERROR_INPUT);
+	assert_string_equal(error.text, "too large");
+	submit_answer_free(&got);
+	end(&service);
+	close(file.fd);
+}
+
+static void uploads_of_a_file_that_became_shorter(void **state)
+{
+	static const char *const steps[] = {"200 {}", NULL};
+	struct service service;
+	struct submit_answer got;
+	struct error error;
+	struct http_file file = {.fd = file_of(1000), .len = 1001};
+
+	(void)state;
+	begin(&service, steps, 0);
+	assert_int_equal(submit_upload(service.path, "/files", &file, &got, &error), -1);
+	assert_int_equal(error.kind, ERROR_INPUT);
+	assert_string_equal(error.text, "the file cannot be read to its end any more; nothing was sent");
+	submit_answer_free(&got);
+	end(&service);
+	close(file.fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +338,9 @@ int main(void)
 	    cmocka_unit_test(impossible_paths),
 	    cmocka_unit_test(keys),
 	    cmocka_unit_test(queries),
+	    cmocka_unit_test(uploads),
+	    cmocka_unit_test(uploads_that_are_refused_at_their_headers),
+	    cmocka_unit_test(uploads_of_a_file_that_became_shorter),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
