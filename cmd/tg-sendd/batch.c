@@ -30,7 +30,8 @@ static void answer(struct sendd *sendd, struct op *op)
 	int64_t now = clock_monotonic_ms();
 
 	for (size_t i = 0; i < op->queued_count; i++)
-		sched_add(sendd->sched, op->queued[i].chat, op->queued[i].class, 1, now);
+		sched_add(sendd->sched, op->queued[i].chat, op->queued[i].class,
+		    sched_flow_of(op->user, op->queued[i].chat), 1, now);
 	if (op->request != NULL)
 		answer_json(op->request, op->status, op->answer);
 	op_free(sendd, op);

@@ -119,6 +119,9 @@ static int pick_one(struct sendd *sendd, struct store_txn *txn, int64_t chat, st
 		skip_chat(sendd, chat, found == 0 ? "there is none" : error->text);
 		return 0;
 	}
+	if (found == 1)
+		sched_flow(sendd->sched, chat, (int)message.class, sched_flow_of(message.user, chat),
+		    clock_monotonic_ms());
 	if (found == 1 && attempt(sendd, txn, &message, error) == 0)
 		return 0;
 	if (found == 1)
@@ -168,7 +171,11 @@ static void end(struct delivery *delivery)
 	    .keep_ms = sendd->config->delivery.keep_ms,
 	    .jitter = (double)randombytes_uniform(1 << 20) / (1 << 20)};
 
+	sched_answered(sendd->sched, delivery->message.chat, clock_monotonic_ms());
 	unlink_flying(delivery);
+	if (delivery->reply.verdict == TELEGRAM_WAIT)
+		delivery->reply.whole_bot =
+		    flood_is_of_all(&sendd->flood, delivery->message.chat, clock_monotonic_ms());
 	delivery->outcome = outcome_decide(&delivery->reply, &delivery->message, &rules, clock_wall_ms());
 	append_ended(delivery);
 }
@@ -388,6 +395,8 @@ static void note_health(struct sendd *sendd, const struct delivery *delivery)
 	if (!delivery->outcome.bad_token && !trouble) {
 		if (sendd->bad_token)
 			log_info("Telegram takes the token again");
+		if (sendd->trouble_since_ms != 0)
+			sched_wake(sendd->sched, clock_monotonic_ms());
 		sendd->bad_token = false;
 		sendd->trouble_since_ms = 0;
 	}
@@ -403,13 +412,16 @@ static void reschedule(struct sendd *sendd, const struct delivery *delivery)
 	bool stays = action == OUTCOME_AGAIN || action == OUTCOME_PLAIN_TEXT || action == OUTCOME_AS_DOCUMENT;
 	int64_t now = clock_monotonic_ms();
 
-	if (stays && message->not_before_ms > 0)
+	if (stays && delivery->outcome.back_off)
+		sched_back_off(sendd->sched, message->chat, now + message->not_before_ms - clock_wall_ms());
+	else if (stays && message->not_before_ms > 0)
 		sched_hold_chat(sendd->sched, message->chat, now + message->not_before_ms - clock_wall_ms());
 	if (delivery->outcome.hold_all_ms > 0)
 		sched_hold_all(sendd->sched, now + delivery->outcome.hold_all_ms);
 	sched_done(sendd->sched, delivery->old_chat, stays ? -1 : (int)message->class, now);
 	if (action == OUTCOME_MOVE)
-		sched_add(sendd->sched, message->chat, (int)message->class, 1, now);
+		sched_add(sendd->sched, message->chat, (int)message->class,
+		    sched_flow_of(message->user, message->chat), 1, now);
 }
 
 void delivery_settle_all(struct sendd *sendd)
@@ -438,7 +450,7 @@ static bool load_chat(void *context, const struct store_chat *chat)
 
 	for (int class = 0; class < STORE_CLASSES; class ++) {
 		if (chat->count[class] > 0)
-			sched_add(sendd->sched, chat->chat, class, chat->count[class], now);
+			sched_add(sendd->sched, chat->chat, class, chat->chat, chat->count[class], now);
 	}
 	if (wait_ms > 0)
 		sched_hold_chat(sendd->sched, chat->chat, now + wait_ms);

@@ -115,6 +115,7 @@ struct sendd {
 	struct store *store;
 	struct httpd *httpd;
 	struct sched *sched;
+	struct flood flood;
 	struct telegram telegram;
 	char *token;
 	uid_t service_uid;

@@ -22,6 +22,19 @@ static int64_t next(struct sched *sched, int64_t now_ms)
 	return sched_next(sched, now_ms, &chat) ? chat : INT64_MIN;
 }
 
+/* Messages that are nobody's. */
+static void add(struct sched *sched, int64_t chat, int class, int64_t count, int64_t now_ms)
+{
+	sched_add(sched, chat, class, chat, count, now_ms);
+}
+
+/* What was picked arrives at once. */
+static void done(struct sched *sched, int64_t chat, int class, int64_t now_ms)
+{
+	sched_answered(sched, chat, now_ms);
+	sched_done(sched, chat, class, now_ms);
+}
+
 static void nothing_waits_in_an_empty_scheduler(void **state)
 {
 	struct sched *sched = sched_new(&no_limits, 0);
@@ -37,14 +50,14 @@ static void one_message_of_a_chat_is_in_flight(void **state)
 	struct sched *sched = sched_new(&no_limits, 0);
 
 	(void)state;
-	sched_add(sched, 5, 1, 2, 0);
+	add(sched, 5, 1, 2, 0);
 	assert_int_equal(sched_wait_ms(sched, 0), 0);
 	assert_int_equal(next(sched, 0), 5);
 	assert_int_equal(next(sched, 0), INT64_MIN);
 	assert_int_equal(sched_wait_ms(sched, 0), -1);
-	sched_done(sched, 5, 1, 0);
+	done(sched, 5, 1, 0);
 	assert_int_equal(next(sched, 0), 5);
-	sched_done(sched, 5, 1, 0);
+	done(sched, 5, 1, 0);
 	assert_int_equal(next(sched, 0), INT64_MIN);
 	sched_free(sched);
 }
@@ -54,10 +67,10 @@ static void what_failed_stays(void **state)
 	struct sched *sched = sched_new(&no_limits, 0);
 
 	(void)state;
-	sched_add(sched, 5, 1, 1, 0);
+	add(sched, 5, 1, 1, 0);
 	assert_int_equal(next(sched, 0), 5);
 	sched_hold_chat(sched, 5, 700);
-	sched_done(sched, 5, -1, 0);
+	done(sched, 5, -1, 0);
 	assert_int_equal(next(sched, 699), INT64_MIN);
 	assert_int_equal(sched_wait_ms(sched, 600), 100);
 	assert_int_equal(next(sched, 700), 5);
@@ -69,14 +82,14 @@ static void replies_go_before_notifications_before_bulk(void **state)
 	struct sched *sched = sched_new(&no_limits, 0);
 
 	(void)state;
-	sched_add(sched, 1, 2, 1, 0);
-	sched_add(sched, 2, 1, 1, 0);
-	sched_add(sched, 3, 0, 1, 0);
-	sched_add(sched, 1, 0, 1, 0);
+	add(sched, 1, 2, 1, 0);
+	add(sched, 2, 1, 1, 0);
+	add(sched, 3, 0, 1, 0);
+	add(sched, 1, 0, 1, 0);
 	assert_int_equal(next(sched, 0), 3);
 	assert_int_equal(next(sched, 0), 1);
 	assert_int_equal(next(sched, 0), 2);
-	sched_done(sched, 1, 0, 0);
+	done(sched, 1, 0, 0);
 	assert_int_equal(next(sched, 0), 1);
 	sched_free(sched);
 }
@@ -86,10 +99,10 @@ static void chats_of_a_class_take_turns(void **state)
 	struct sched *sched = sched_new(&no_limits, 0);
 
 	(void)state;
-	sched_add(sched, 1, 1, 1000, 0);
-	sched_add(sched, 2, 1, 1, 0);
+	add(sched, 1, 1, 1000, 0);
+	add(sched, 2, 1, 1, 0);
 	assert_int_equal(next(sched, 0), 1);
-	sched_done(sched, 1, 1, 0);
+	done(sched, 1, 1, 0);
 	assert_int_equal(next(sched, 0), 2);
 	assert_int_equal(next(sched, 0), 1);
 	sched_free(sched);
@@ -104,7 +117,7 @@ static int drain(struct sched *sched, int64_t *now_ms, int64_t until_ms, int cla
 		int64_t chat, wait;
 
 		while (sched_next(sched, *now_ms, &chat)) {
-			sched_done(sched, chat, class, *now_ms);
+			done(sched, chat, class, *now_ms);
 			sent++;
 		}
 		wait = sched_wait_ms(sched, *now_ms);
@@ -122,7 +135,7 @@ static void a_chat_has_a_burst_and_then_its_pace(void **state)
 	int64_t now = 0;
 
 	(void)state;
-	sched_add(sched, 5, 1, 100, 0);
+	add(sched, 5, 1, 100, 0);
 	assert_int_equal(drain(sched, &now, 1, 1), 3);
 	assert_int_equal(now, 1000);
 	assert_int_equal(drain(sched, &now, 10001, 1), 10);
@@ -135,10 +148,10 @@ static void the_pace_of_a_chat_outlives_its_mail(void **state)
 	int64_t now = 0;
 
 	(void)state;
-	sched_add(sched, 5, 1, 3, 0);
+	add(sched, 5, 1, 3, 0);
 	assert_int_equal(drain(sched, &now, 1, 1), 3);
 	now = 500;
-	sched_add(sched, 5, 1, 1, now);
+	add(sched, 5, 1, 1, now);
 	assert_int_equal(next(sched, now), INT64_MIN);
 	assert_int_equal(sched_wait_ms(sched, now), 500);
 	assert_int_equal(next(sched, 1000), 5);
@@ -150,9 +163,9 @@ static void a_chat_that_waits_holds_up_no_other(void **state)
 	struct sched *sched = sched_new(&chat_limits, 0);
 
 	(void)state;
-	sched_add(sched, 1, 1, 10, 0);
+	add(sched, 1, 1, 10, 0);
 	sched_hold_chat(sched, 1, 60000);
-	sched_add(sched, 2, 1, 1, 0);
+	add(sched, 2, 1, 1, 0);
 	assert_int_equal(next(sched, 0), 2);
 	assert_int_equal(next(sched, 0), INT64_MIN);
 	sched_free(sched);
@@ -165,7 +178,7 @@ static void a_group_gets_so_many_in_any_minute(void **state)
 	int64_t now = 0;
 
 	(void)state;
-	sched_add(sched, -5, 1, 100, 0);
+	add(sched, -5, 1, 100, 0);
 	assert_int_equal(drain(sched, &now, 59999, 1), 20);
 	assert_int_equal(now, 60000);
 	assert_int_equal(drain(sched, &now, 119999, 1), 20);
@@ -181,7 +194,7 @@ static void all_chats_together_have_a_pace(void **state)
 
 	(void)state;
 	for (int64_t chat = 1; chat <= 1000; chat++)
-		sched_add(sched, chat, 1, 1, 0);
+		add(sched, chat, 1, 1, 0);
 	sent = drain(sched, &now, 10000, 1);
 	assert_in_range(sent, 295, 311);
 	sched_free(sched);
@@ -194,13 +207,13 @@ static void no_more_are_in_flight_than_allowed(void **state)
 
 	(void)state;
 	for (int64_t chat = 1; chat <= 3; chat++)
-		sched_add(sched, chat, 1, 1, 0);
+		add(sched, chat, 1, 1, 0);
 	assert_int_equal(next(sched, 0), 1);
 	assert_int_equal(next(sched, 0), 2);
 	assert_int_equal(next(sched, 0), INT64_MIN);
 	assert_int_equal(sched_wait_ms(sched, 0), -1);
 	assert_int_equal(sched_in_flight(sched), 2);
-	sched_done(sched, 1, 1, 0);
+	done(sched, 1, 1, 0);
 	assert_int_equal(next(sched, 0), 3);
 	sched_free(sched);
 }
@@ -211,7 +224,7 @@ static void a_hold_of_the_whole_bot_stops_everything(void **state)
 
 	(void)state;
 	sched_hold_all(sched, 500);
-	sched_add(sched, 1, 0, 1, 0);
+	add(sched, 1, 0, 1, 0);
 	assert_int_equal(next(sched, 499), INT64_MIN);
 	assert_int_equal(sched_wait_ms(sched, 100), 400);
 	assert_int_equal(next(sched, 500), 1);
@@ -224,7 +237,7 @@ static void calls_to_no_chat_have_no_pace(void **state)
 	int64_t now = 0;
 
 	(void)state;
-	sched_add(sched, 0, 0, 50, 0);
+	add(sched, 0, 0, 50, 0);
 	assert_int_equal(drain(sched, &now, 1, 0), 50);
 	sched_free(sched);
 }
@@ -236,11 +249,11 @@ static void a_chat_without_mail_is_forgotten(void **state)
 
 	(void)state;
 	for (int64_t chat = 1; chat <= 1000; chat++)
-		sched_add(sched, chat, 1, 1, 0);
+		add(sched, chat, 1, 1, 0);
 	assert_int_equal(drain(sched, &now, 1, 1), 1000);
 	assert_int_equal(next(sched, 3000), INT64_MIN);
 	assert_int_equal(sched_wait_ms(sched, 3000), -1);
-	sched_add(sched, 1, 1, 3, 3000);
+	add(sched, 1, 1, 3, 3000);
 	now = 3000;
 	assert_int_equal(drain(sched, &now, 3001, 1), 3);
 	sched_free(sched);
@@ -251,7 +264,7 @@ static void a_cleared_chat_waits_for_nothing(void **state)
 	struct sched *sched = sched_new(&no_limits, 0);
 
 	(void)state;
-	sched_add(sched, 1, 1, 5, 0);
+	add(sched, 1, 1, 5, 0);
 	assert_int_equal(next(sched, 0), 1);
 	sched_clear(sched, 1, 0);
 	assert_int_equal(next(sched, 0), INT64_MIN);
@@ -281,7 +294,7 @@ static void random_operations_lose_nothing(void **state)
 		if (seed >> 28 < 6) {
 			int64_t which = (seed >> 8) % CHATS;
 
-			sched_add(sched, which - CHATS / 2, 1, 1, now);
+			add(sched, which - CHATS / 2, 1, 1, now);
 			waiting[which]++;
 			added++;
 		}
@@ -294,12 +307,12 @@ static void random_operations_lose_nothing(void **state)
 				sched_hold_chat(sched, chat, now + 100);
 			else
 				waiting[chat + CHATS / 2]--, sent++;
-			sched_done(sched, chat, seed >> 21 & 1 ? -1 : 1, now);
+			done(sched, chat, seed >> 21 & 1 ? -1 : 1, now);
 		}
 		assert_int_equal(sched_in_flight(sched), flights);
 	}
 	while (flights > 0) {
-		sched_done(sched, flying[--flights], 1, now);
+		done(sched, flying[--flights], 1, now);
 		sent++;
 	}
 	sent += drain(sched, &now, now + 100000000, 1);
