@@ -4,28 +4,28 @@
 
 #include "xalloc.h"
 
-enum { MINUTE_MS = 60000 };
+enum { MINUTE_MS = 60000, MS = 1000000 };
 
 /* Keeps a million intervals within int64. */
-static const double interval_max_us = 1e12;
+static const double interval_max_ns = 1e12;
 
-int64_t pace_interval_us(double per_second)
+int64_t pace_interval_ns(double per_second)
 {
-	return (int64_t)fmin(ceil(1e6 / per_second), interval_max_us);
+	return (int64_t)fmin(ceil(1e9 / per_second), interval_max_ns);
 }
 
-void pace_take(int64_t *full_us, int64_t interval_us, int64_t at_ms)
+void pace_take(int64_t *full_ns, int64_t interval_ns, int64_t at_ms)
 {
-	int64_t at_us = at_ms * 1000;
+	int64_t at_ns = at_ms * MS;
 
-	*full_us = (*full_us > at_us ? *full_us : at_us) + interval_us;
+	*full_ns = (*full_ns > at_ns ? *full_ns : at_ns) + interval_ns;
 }
 
-int64_t pace_due_ms(int64_t full_us, int64_t interval_us, int64_t size, int64_t tokens)
+int64_t pace_due_ms(int64_t full_ns, int64_t interval_ns, int64_t size, int64_t tokens)
 {
-	int64_t due_us = full_us - (size - tokens) * interval_us;
+	int64_t due_ns = full_ns - (size - tokens) * interval_ns;
 
-	return due_us / 1000 + (due_us % 1000 > 0);
+	return due_ns / MS + (due_ns % MS > 0);
 }
 
 struct pace_window *pace_window_new(void)

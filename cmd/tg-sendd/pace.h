@@ -1,7 +1,7 @@
 /*
  * The two forms of Telegram's limits, as pure values. Times are monotonic milliseconds.
  *
- * A bucket holds tokens, gets one each interval_us and is kept as the time at which it will be full again
+ * A bucket holds tokens, gets one each interval_ns and is kept as the time at which it will be full again
  * (the generic cell rate algorithm). A window knows when the last messages of a group left.
  *
  * A message reaches Telegram at some time between its start and its answer. A limit that counts it at its
@@ -16,17 +16,17 @@
 
 enum { PACE_WINDOW = 20 };
 
-/* How often a token comes, rounded up; per_second > 0. */
-int64_t pace_interval_us(double per_second);
+/* How often a token comes, rounded up, at most 1000 s; per_second > 0. */
+int64_t pace_interval_ns(double per_second);
 
 /* A bucket that is full. */
 #define PACE_FULL (INT64_MIN / 4)
 
 /* Takes a token at a time that may be in the past, whether or not there is one. */
-void pace_take(int64_t *full_us, int64_t interval_us, int64_t at_ms);
+void pace_take(int64_t *full_ns, int64_t interval_ns, int64_t at_ms);
 
 /* When there will be so many tokens in a bucket of a size, tokens <= size. */
-int64_t pace_due_ms(int64_t full_us, int64_t interval_us, int64_t size, int64_t tokens);
+int64_t pace_due_ms(int64_t full_ns, int64_t interval_ns, int64_t size, int64_t tokens);
 
 struct pace_window {
 	int64_t at_ms[PACE_WINDOW]; /* a ring */

@@ -35,7 +35,7 @@ enum place {
 struct chat {
 	struct item item; /* first; in the list of its flow, or of those that sched_wake ends */
 	int64_t flow[SCHED_CLASSES];
-	int64_t full_us; /* its bucket */
+	int64_t full_ns; /* its bucket */
 	int64_t hold_ms;
 	int64_t back_off_ms;
 	int64_t due_ms; /* in a heap: when to look again */
@@ -64,7 +64,7 @@ struct heap {
 
 struct sched {
 	struct sched_limits limits;
-	int64_t start_full_us, answer_full_us; /* the buckets of all chats, see gate_due */
+	int64_t start_full_ns, answer_full_ns; /* the buckets of all chats, see gate_due */
 	int64_t hold_until_ms;
 	int64_t in_flight, under_way;
 	bool paused;
@@ -317,7 +317,7 @@ static bool has_group_pace(const struct sched *sched, const struct chat *chat)
 static int64_t bucket_due(const struct sched *sched, const struct chat *chat, int64_t tokens)
 {
 	return pace_due_ms(
-	    chat->full_us, pace_interval_us(sched->limits.chat_per_second), sched->limits.chat_burst, tokens);
+	    chat->full_ns, pace_interval_ns(sched->limits.chat_per_second), sched->limits.chat_burst, tokens);
 }
 
 static int64_t send_due(const struct sched *sched, const struct chat *chat)
@@ -349,9 +349,9 @@ static void count_sent(struct sched *sched, struct chat *chat, int64_t at_ms)
 	const struct sched_limits *limits = &sched->limits;
 
 	if (limits->overall_per_second > 0)
-		pace_take(&sched->answer_full_us, pace_interval_us(limits->overall_per_second), at_ms);
+		pace_take(&sched->answer_full_ns, pace_interval_ns(limits->overall_per_second), at_ms);
 	if (has_chat_pace(sched, chat))
-		pace_take(&chat->full_us, pace_interval_us(limits->chat_per_second), at_ms);
+		pace_take(&chat->full_ns, pace_interval_ns(limits->chat_per_second), at_ms);
 	if (!has_group_pace(sched, chat))
 		return;
 	if (chat->window == NULL)
@@ -367,14 +367,14 @@ static void count_sent(struct sched *sched, struct chat *chat, int64_t at_ms)
  */
 static int64_t gate_due(const struct sched *sched)
 {
-	int64_t due = sched->hold_until_ms, interval_us, burst;
+	int64_t due = sched->hold_until_ms, interval_ns, burst;
 
 	if (sched->limits.overall_per_second <= 0)
 		return due;
-	interval_us = pace_interval_us(sched->limits.overall_per_second);
+	interval_ns = pace_interval_ns(sched->limits.overall_per_second);
 	burst = (int64_t)fmax(1, sched->limits.overall_per_second / 3);
-	due = later(due, pace_due_ms(sched->start_full_us, interval_us, burst, 1));
-	return later(due, pace_due_ms(sched->answer_full_us, interval_us, sched->limits.parallel + CATCH_UP,
+	due = later(due, pace_due_ms(sched->start_full_ns, interval_ns, burst, 1));
+	return later(due, pace_due_ms(sched->answer_full_ns, interval_ns, sched->limits.parallel + CATCH_UP,
 			      sched->under_way + 1));
 }
 
@@ -483,7 +483,7 @@ static struct chat *find_or_add(struct sched *sched, int64_t id, int64_t now_ms)
 	if (chat != NULL)
 		return chat;
 	chat = table_add(&sched->chats, id, sizeof *chat);
-	chat->full_us = PACE_FULL;
+	chat->full_ns = PACE_FULL;
 	chat->hold_ms = INT64_MIN;
 	chat->back_off_ms = INT64_MIN;
 	place_idle(sched, chat, now_ms);
@@ -507,8 +507,8 @@ struct sched *sched_new(const struct sched_limits *limits, int64_t now_ms)
 	struct sched *sched = xcalloc(1, sizeof *sched);
 
 	sched->limits = *limits;
-	sched->start_full_us = PACE_FULL;
-	sched->answer_full_us = PACE_FULL;
+	sched->start_full_ns = PACE_FULL;
+	sched->answer_full_ns = PACE_FULL;
 	sched->hold_until_ms = now_ms;
 	table_resize(&sched->chats, TABLE_MIN);
 	for (int class = 0; class < SCHED_CLASSES; class ++)
@@ -536,8 +536,8 @@ void sched_set_limits(struct sched *sched, const struct sched_limits *limits)
 {
 	/* The debt of a slow bucket would hold up a fast one for long. */
 	if (limits->overall_per_second > sched->limits.overall_per_second) {
-		sched->start_full_us = PACE_FULL;
-		sched->answer_full_us = PACE_FULL;
+		sched->start_full_ns = PACE_FULL;
+		sched->answer_full_ns = PACE_FULL;
 	}
 	sched->limits = *limits;
 }
@@ -596,7 +596,7 @@ static void take_over(struct chat *to, struct chat *from)
 		from->count[class] = 0;
 	}
 	/* It is the same people's limit. */
-	to->full_us = later(to->full_us, from->full_us);
+	to->full_ns = later(to->full_ns, from->full_ns);
 	if (to->window == NULL) {
 		to->window = from->window;
 		from->window = NULL;
@@ -619,7 +619,7 @@ void sched_move(struct sched *sched, int64_t from_id, int64_t to_id, int64_t now
 
 static bool may_send(const struct sched *sched)
 {
-	return !sched->paused && sched->in_flight < sched->limits.parallel;
+	return !sched->paused && sched->under_way < sched->limits.parallel;
 }
 
 static struct chat *take_ready(struct sched *sched)
@@ -646,7 +646,7 @@ bool sched_next(struct sched *sched, int64_t now_ms, int64_t *id)
 	if (chat == NULL)
 		return false;
 	if (sched->limits.overall_per_second > 0)
-		pace_take(&sched->start_full_us, pace_interval_us(sched->limits.overall_per_second), now_ms);
+		pace_take(&sched->start_full_ns, pace_interval_ns(sched->limits.overall_per_second), now_ms);
 	chat->place = PLACE_FLIGHT;
 	chat->answered = false;
 	sched->in_flight++;
@@ -670,7 +670,7 @@ void sched_answered(struct sched *sched, int64_t id, int64_t now_ms)
 static void take_back_start(struct sched *sched)
 {
 	if (sched->limits.overall_per_second > 0)
-		sched->start_full_us -= pace_interval_us(sched->limits.overall_per_second);
+		sched->start_full_ns -= pace_interval_ns(sched->limits.overall_per_second);
 }
 
 void sched_done(struct sched *sched, int64_t id, int class, int64_t now_ms)

@@ -25,7 +25,7 @@ struct sched_limits {
 	double chat_per_second;
 	int64_t chat_burst; /* at least 1 */
 	int64_t group_per_minute;
-	int64_t parallel; /* messages in flight, at least 1 */
+	int64_t parallel; /* messages without an answer, at least 1 */
 };
 
 struct sched;

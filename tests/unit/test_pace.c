@@ -11,10 +11,10 @@
 static void an_interval_is_never_too_short(void **state)
 {
 	(void)state;
-	assert_int_equal(pace_interval_us(1), 1000000);
-	assert_int_equal(pace_interval_us(30), 33334);
-	assert_int_equal(pace_interval_us(1000000), 1);
-	assert_int_equal(pace_interval_us(1e-300), 1000000000000);
+	assert_int_equal(pace_interval_ns(1), 1000000000);
+	assert_int_equal(pace_interval_ns(30), 33333334);
+	assert_int_equal(pace_interval_ns(1000000), 1000);
+	assert_int_equal(pace_interval_ns(1e-300), 1000000000000);
 }
 
 static void a_bucket_gives_its_burst_and_then_its_rate(void **state)
@@ -23,11 +23,11 @@ static void a_bucket_gives_its_burst_and_then_its_rate(void **state)
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {
-		assert_true(pace_due_ms(full, 1000000, 3, 1) <= 500);
-		pace_take(&full, 1000000, 500);
+		assert_true(pace_due_ms(full, 1000000000, 3, 1) <= 500);
+		pace_take(&full, 1000000000, 500);
 	}
-	assert_int_equal(pace_due_ms(full, 1000000, 3, 1), 1500);
-	assert_int_equal(pace_due_ms(full, 1000000, 3, 3), 3500);
+	assert_int_equal(pace_due_ms(full, 1000000000, 3, 1), 1500);
+	assert_int_equal(pace_due_ms(full, 1000000000, 3, 3), 3500);
 }
 
 /* A millisecond too early would be too early. */
@@ -36,11 +36,11 @@ static void a_part_of_a_millisecond_is_waited_for(void **state)
 	int64_t full = PACE_FULL;
 
 	(void)state;
-	pace_take(&full, 33334, 0);
-	assert_int_equal(pace_due_ms(full, 33334, 1, 1), 34);
+	pace_take(&full, 33333334, 0);
+	assert_int_equal(pace_due_ms(full, 33333334, 1, 1), 34);
 	full = PACE_FULL;
-	pace_take(&full, 33334, -100);
-	assert_int_equal(pace_due_ms(full, 33334, 1, 1), -66);
+	pace_take(&full, 33333334, -100);
+	assert_int_equal(pace_due_ms(full, 33333334, 1, 1), -66);
 }
 
 static void a_window_counts_the_last_minute(void **state)

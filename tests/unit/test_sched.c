@@ -741,7 +741,7 @@ static void the_limits_hold_however_late_a_message_arrives(void **state)
 	    .parallel = 16};
 	struct sched *sched = sched_new(&limits, 0);
 	struct server server = {0};
-	struct flight flights[16];
+	struct flight flights[64];
 	int64_t count = 0, sent = 0, stalled_until = 0, chat;
 	unsigned seed = 7;
 
