@@ -11,8 +11,17 @@
 #include "buf.h"
 
 /*
- * Appends a message: what is not UTF-8 becomes U+FFFD byte by byte, control characters are dropped but for
- * newline and tab. At most three times as long as data. -1 where out cannot take it; it is cut off then.
+ * Appends a message as a terminal would leave it and as Telegram takes it, so that nothing is removed later
+ * that lengths and offsets count:
+ * - Terminal sequences go whole: CSI, OSC and other strings with their end, character sets, single ones, also
+ *   with U+0080 to U+009F in place of ESC. A string without an end in its line loses only its introducer.
+ * - A carriage return before the end of the line starts the line anew: of a progress bar the last state
+ * stays.
+ * - What is not UTF-8 becomes U+FFFD byte by byte; controls are dropped but for newline and tab; U+2028 and
+ *   U+2029 are newlines.
+ * - As in TDLib's clean_input_string: U+202A to U+202E, U+030A, U+0333 and U+033F go (A, a, U and u with
+ *   U+030A become one character first), of a run of U+200E and U+200F all but the last become U+200C.
+ * At most three times as long as data. -1 where out cannot take it; it is cut off then.
  */
 int text_add_clean(struct buf *out, const char *data, size_t len);
 

@@ -11,18 +11,88 @@
 
 #include "text.h"
 
+static void check_clean(const char *dirty, size_t len, const char *expected)
+{
+	struct buf out = BUF_INIT(1024);
+
+	assert_int_equal(text_add_clean(&out, dirty, len), 0);
+	assert_string_equal(buf_text(&out), expected);
+	buf_free(&out);
+}
+
 static void clean(void **state)
 {
-	static const char dirty[] = "a\0b\x1b[31m\tc\r\nd\x7f\xff\xc3\xa9\xc2\x9b";
-	struct buf out = BUF_INIT(64), small = BUF_INIT(4);
+	static const char dirty[] = "a\0b\x1b[31m\tc\r\nd\x7f\xff\xc3\xa9\xc2\x9b"
+				    "1m";
+	struct buf small = BUF_INIT(4);
 
 	(void)state;
-	assert_int_equal(text_add_clean(&out, dirty, sizeof dirty - 1), 0);
-	assert_string_equal(buf_text(&out), "ab[31m\tc\nd\xef\xbf\xbd\xc3\xa9");
+	check_clean(dirty, sizeof dirty - 1, "ab\tc\nd\xef\xbf\xbd\xc3\xa9");
 	assert_int_equal(text_add_clean(&small, "abcde", 5), -1);
 	assert_string_equal(buf_text(&small), "abcd");
-	buf_free(&out);
 	buf_free(&small);
+}
+
+/* Scripts print what they print to terminals: colours, titles, progress bars. */
+static void terminal(void **state)
+{
+	static const struct {
+		const char *dirty, *clean;
+	} cases[] = {
+	    {"\x1b[1;31mred\x1b[0m \x1b[38:2::1:2:3mx\x1b[m", "red x"},
+	    {"\x1b[?25l\x1b[2Jx\x1b[ q\x1b[>c", "x"},
+	    {"\x1b]0;title\x07text\x1b]8;;http://a.b\x1b\\link\x1b]8;;\x1b\\", "textlink"},
+	    {"\xc2\x9d"
+	     "0;title\xc2\x9ctext\xc2\x9b"
+	     "31mx",
+		"textx"},
+	    {"\x1bP1$rq\x1b\\a\x1b_x\x1b\\b\x1b^x\x1b\\c\x1bXx\x1b\\d", "abcd"},
+	    {"\x1b(Ba\x1b)0b\x1b#8c\x1b%Gd\x1b"
+	     "7e\x1b=f\x1b"
+	     "cg\x1bMh",
+		"abcdefgh"},
+	    {"a\x1b", "a"},
+	    {"a\x1b[", "a"},
+	    {"a\x1b[12;", "a"},
+	    {"a\x1b[\nb", "a\nb"},
+	    {"\x1b[3\x1b[31mx", "x"},
+	    {"\x1b]0;no end\nb", "0;no end\nb"},
+	    {"\x1b]0;\x1b]1;x\x07z", "0;z"},
+	    {"\x1b[31\xc3\xa9", "\xc3\xa9"},
+	    {"a\rb\r\nc\r", "b\nc"},
+	    {"one\n10%\r20%\r100%\r\r\ntwo", "one\n100%\ntwo"},
+	    {"\rx\r\n\r\ny", "x\n\ny"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		check_clean(cases[i].dirty, strlen(cases[i].dirty), cases[i].clean);
+}
+
+/* What Telegram removes must not be counted by us; what is appended to stays as it is. */
+static void telegram(void **state)
+{
+	struct buf out = BUF_INIT(64);
+
+	(void)state;
+	check_clean("a\xe2\x80\xa8"
+		    "b\xe2\x80\xa9"
+		    "c\xe2\x80\xae"
+		    "d\xe2\x80\xaa"
+		    "e",
+	    17, "a\nb\ncde");
+	check_clean("x\xcc\xb3y\xcc\xbfz\xcc\x8a"
+		    "A\xcc\x8au\xcc\x8a\xcc\x8a",
+	    15, "xyz\xc3\x85\xc5\xaf");
+	check_clean("\xe2\x80\x8e\xe2\x80\x8f\xe2\x80\x8e"
+		    "a\xe2\x80\x8f",
+	    13,
+	    "\xe2\x80\x8c\xe2\x80\x8c\xe2\x80\x8e"
+	    "a\xe2\x80\x8f");
+	buf_add_text(&out, "kept");
+	assert_int_equal(text_add_clean(&out, "x\ry", 3), 0);
+	assert_string_equal(buf_text(&out), "kepty");
+	buf_free(&out);
 }
 
 static void blank(void **state)
@@ -103,6 +173,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(clean),
+	    cmocka_unit_test(terminal),
+	    cmocka_unit_test(telegram),
 	    cmocka_unit_test(blank),
 	    cmocka_unit_test(line),
 	    cmocka_unit_test(table),
