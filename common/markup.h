@@ -27,11 +27,11 @@ int markup_format_parse(const char *name, enum markup_format *format);
 const char *markup_format_name(enum markup_format format);
 
 /*
- * Parses any bytes; initialises *rich, finished (rich_finish). language (may be NULL) is that of MARKUP_PRE. A
- * link that Telegram would not take becomes "text (url)".
+ * Parses any bytes; initialises *rich, finished (rich_finish). language (may be NULL) is that of MARKUP_PRE.
+ * A link that Telegram would not take becomes "text (url)".
  */
-void markup_parse(enum markup_format format, const char *source, size_t len, const char *language,
-    struct rich *rich);
+void markup_parse(
+    enum markup_format format, const char *source, size_t len, const char *language, struct rich *rich);
 
 /* Whether Telegram takes it as the address of a link: http, https, tg, ton, tonsite, or a bare host. */
 bool markup_is_url(const char *url);

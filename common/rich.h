@@ -23,15 +23,15 @@ enum rich_type {
 	RICH_STRIKETHROUGH,
 	RICH_SPOILER,
 	RICH_CODE,
-	RICH_PRE, /* argument: the language, or NULL */
-	RICH_LINK, /* argument: the URL */
+	RICH_PRE,   /* argument: the language, or NULL */
+	RICH_LINK,  /* argument: the URL */
 	RICH_EMOJI, /* argument: the id of the custom emoji */
 	RICH_QUOTE,
 	RICH_EXPANDABLE_QUOTE,
 };
 
 enum {
-	RICH_TEXT_MAX = 4096, /* code points that a message takes */
+	RICH_TEXT_MAX = 4096,	 /* code points that a message takes */
 	RICH_CAPTION_MAX = 1024, /* and a caption */
 	RICH_ENTITIES_MAX = 100, /* more are ignored by Telegram */
 };
@@ -39,7 +39,7 @@ enum {
 struct rich_entity {
 	enum rich_type type;
 	size_t start, end; /* bytes of text, at borders of characters */
-	char *argument; /* owned, or NULL */
+	char *argument;	   /* owned, or NULL */
 };
 
 /* Plain value: RICH_INIT, then rich_free. Entities are sorted by start, the outer before the inner one. */
@@ -90,15 +90,15 @@ struct json_object *rich_entities(const struct rich *rich);
 /*
  * The text as parts that Telegram takes: the first has at most first_max, the others rest_max code points
  * (both at least 32), each at most RICH_ENTITIES_MAX entities. Where they are several, each ends in a line
- * "(1/3)", which is counted. It is cut after a paragraph, else a line, a sentence or a word, where one ends in
- * the second half of a part, else between characters as readers see them; formatting goes on behind the cut.
- * A part holds at most RICH_ENTITIES_MAX links; other entities are dropped to fit, styles first.
+ * "(1/3)", which is counted. It is cut after a paragraph, else a line, a sentence or a word, where one ends
+ * in the second half of a part, else between characters as readers see them; formatting goes on behind the
+ * cut. A part holds at most RICH_ENTITIES_MAX links; other entities are dropped to fit, styles first.
  *
  * Returns how many parts there are, at least 1. *parts is an array of them (rich_parts_free), or NULL where
  * there would be more than parts_max.
  */
-size_t rich_split(const struct rich *rich, size_t first_max, size_t rest_max, size_t parts_max,
-    struct rich **parts);
+size_t rich_split(
+    const struct rich *rich, size_t first_max, size_t rest_max, size_t parts_max, struct rich **parts);
 void rich_parts_free(struct rich *parts, size_t count);
 
 /* The start of the text in at most max (at least 32) code points, cut as rich_split does, "..." as a last
