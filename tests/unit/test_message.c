@@ -58,7 +58,7 @@ static void fields_become_parameters(void **state)
 	    {MESSAGE_TEXT, "{\"text\":\"hi\"}", "{\"text\":\"hi\"}"},
 	    {MESSAGE_TEXT, "{\"text\":\"hi\",\"silent\":true}",
 		"{\"text\":\"hi\",\"disable_notification\":true}"},
-	    {MESSAGE_TEXT, "{\"text\":\"a\\u0007b\\tc\\nd\\u001b[0m\"}", "{\"text\":\"ab\\tc\\nd[0m\"}"},
+	    {MESSAGE_TEXT, "{\"text\":\"a\\u0007b\\tc\\nd\\u001b[0m\"}", "{\"text\":\"ab\\tc\\nd\"}"},
 	    {MESSAGE_TEXT, "{\"text\":\"hi\",\"title\":\"T\\u00e4\\n\\ud83d\\ude00\"}",
 		"{\"text\":\"T\xc3\xa4 \xf0\x9f\x98\x80\\nhi\",\"entities\":[{\"type\":\"bold\",\"offset\":0,"
 		"\"length\":5}]}"},
