@@ -80,11 +80,17 @@ int socket_listen(const char *path, const char *group, int mode, struct error *e
 	old_mask = umask(0177);
 	bound = bind(fd, (struct sockaddr *)&address, sizeof address);
 	umask(old_mask);
-	if (bound != 0)
+	if (bound != 0) {
 		error_errno(error, ERROR_CONFIG, "cannot create socket %s", path);
-	else if (set_access(path, group, mode, error) == 0 && listen(fd, BACKLOG) == 0)
+		goto out;
+	}
+	if (set_access(path, group, mode, error) != 0)
+		goto out;
+	if (listen(fd, BACKLOG) == 0)
 		return fd;
-	else if (bound == 0)
+	error_errno(error, ERROR_TEMPORARY, "cannot listen on socket %s", path);
+out:
+	if (bound == 0)
 		(void)unlink(path);
 	fd_close(&fd);
 	return -1;
