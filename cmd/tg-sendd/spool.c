@@ -17,11 +17,26 @@ static int open_unlinked(const char *path)
 	return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
 }
 
+/* Only what is about the file itself is the caller's mistake; to run out of descriptors, say, is not. */
+static int fail_open(const char *what, const char *path, struct error *error)
+{
+	static const int mistakes[] = {
+	    ENOENT, ENOTDIR, ELOOP, EACCES, EPERM, ENAMETOOLONG, ENXIO, ENODEV, ETXTBSY};
+
+	for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
+		if (errno == mistakes[i])
+			return error_set(error, ERROR_INPUT, "%s not found: %s", what, path);
+	}
+	return error_errno(error, ERROR_TEMPORARY, "cannot open %s", path);
+}
+
 static int check_file(int fd, const char *path, uid_t owner, int64_t max_bytes, struct error *error)
 {
 	struct stat status;
 
-	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
+	if (fstat(fd, &status) != 0)
+		return error_errno(error, ERROR_TEMPORARY, "cannot stat %s", path);
+	if (!S_ISREG(status.st_mode))
 		return error_set(error, ERROR_INPUT, "%s is not a regular file", path);
 	if (status.st_uid != owner)
 		return error_set(error, ERROR_INPUT, "%s is not your file", path);
@@ -42,8 +57,7 @@ static int copy(int from, int to, int64_t max_bytes, const char *path, struct er
 		if (moved == 0)
 			return 0;
 		if (moved < 0 && errno != EINTR)
-			return error_errno(
-			    error, errno == ENOSPC ? ERROR_TEMPORARY : ERROR_INPUT, "cannot copy %s", path);
+			return error_errno(error, ERROR_TEMPORARY, "cannot copy %s", path);
 		max_bytes -= moved > 0 ? moved : 0;
 	}
 	return 0;
@@ -52,11 +66,13 @@ static int copy(int from, int to, int64_t max_bytes, const char *path, struct er
 int spool_copy(struct sendd *sendd, const char *what, const char *path, uid_t owner, int64_t max_bytes,
     char name[STORE_USER_BYTES], struct error *error)
 {
-	int from = path[0] == '/' ? open_unlinked(path) : -1;
-	int to = -1, result = -1;
+	int from, to = -1, result = -1;
 
-	if (from < 0)
+	if (path[0] != '/')
 		return error_set(error, ERROR_INPUT, "%s not found: %s", what, path);
+	from = open_unlinked(path);
+	if (from < 0)
+		return fail_open(what, path, error);
 	if (check_file(from, path, owner, max_bytes, error) != 0)
 		goto out;
 	to = store_spool_create(sendd->store, name, error);
