@@ -2,12 +2,15 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "fd.h"
 #include "xalloc.h"
 
 /*
@@ -46,7 +49,8 @@ struct http_transfer {
 	size_t header_bytes;
 	bool is_get;	    /* may be sent again: it changes nothing */
 	bool asked_to_send; /* the connection stood, the request was about to be sent */
-	bool unreadable;    /* a file of the request cannot be read */
+	bool unreadable;    /* a file of the request is not there, or not for us */
+	bool read_failed;   /* a file of the request could not be read this time */
 	long tunnel_bytes;  /* what CURLINFO_REQUEST_SIZE counted before our request: a proxy's CONNECT */
 };
 
@@ -229,6 +233,13 @@ static void explain(struct http_transfer *transfer, CURLcode code)
 		snprintf(answer->reason, sizeof answer->reason, "the answer is too large");
 		return;
 	}
+	if (transfer->read_failed) {
+		/* What lacks its end is not carried out. */
+		answer->request_sent = false;
+		answer->failure = HTTP_UNREADABLE;
+		snprintf(answer->reason, sizeof answer->reason, "a file to send could not be read");
+		return;
+	}
 	answer->failure = HTTP_BROKEN;
 	/* libcurl's code for an answer that is not HTTP, too. */
 	if (code == CURLE_UNSUPPORTED_PROTOCOL && transfer->asked_to_send)
@@ -253,7 +264,7 @@ static void fill_answer(struct http_transfer *transfer, CURLcode code)
 
 	answer->request_sent = transfer->asked_to_send && bytes_written(transfer) > 0;
 	answer->retry_after_s = -1;
-	if (transfer->unreadable)
+	if (transfer->unreadable || transfer->read_failed)
 		code = CURLE_READ_ERROR;
 	if (code != CURLE_OK) {
 		explain(transfer, code);
@@ -376,6 +387,95 @@ static int set_headers(struct http_transfer *transfer, const struct http_request
 	return curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers) == CURLE_OK ? 0 : -1;
 }
 
+/*
+ * A file that goes as a part. libcurl's own reading of files takes an error for the end of the file, and
+ * then both sides wait for the rest until the time is over. Opened when it is sent, so that a transfer has
+ * no more than one open.
+ */
+struct part_file {
+	struct http_transfer *transfer;
+	char *path;
+	int fd; /* -1: not open */
+	int64_t len, position;
+};
+
+static int open_part(struct part_file *file)
+{
+	if (file->fd < 0)
+		file->fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	return file->fd;
+}
+
+static size_t read_part(char *into, size_t size, size_t count, void *context)
+{
+	struct part_file *file = context;
+	int64_t left = file->len - file->position;
+	size_t wanted = (int64_t)(size * count) < left ? size * count : (size_t)left;
+	ssize_t got = -1;
+
+	if (wanted == 0) {
+		fd_close(&file->fd);
+		return 0;
+	}
+	if (open_part(file) >= 0) {
+		do
+			got = pread(file->fd, into, wanted, file->position);
+		while (got < 0 && errno == EINTR);
+	}
+	if (got <= 0) {
+		file->transfer->read_failed = true;
+		return CURL_READFUNC_ABORT;
+	}
+	file->position += got;
+	return (size_t)got;
+}
+
+static int seek_part(void *context, curl_off_t position, int origin)
+{
+	struct part_file *file = context;
+
+	if (origin != SEEK_SET)
+		return CURL_SEEKFUNC_CANTSEEK;
+	file->position = position;
+	return CURL_SEEKFUNC_OK;
+}
+
+static void free_part(void *context)
+{
+	struct part_file *file = context;
+
+	fd_close(&file->fd);
+	free(file->path);
+	free(file);
+}
+
+/* A file that is not there will not come; anything else may be over the next time. */
+static void note_unreadable(struct http_transfer *transfer, int code)
+{
+	if (code == ENOENT || code == ENOTDIR || code == EACCES || code == ELOOP)
+		transfer->unreadable = true;
+	else
+		transfer->read_failed = true;
+}
+
+static int add_file(struct http_transfer *transfer, curl_mimepart *part, const char *path)
+{
+	struct part_file *file;
+	struct stat status;
+
+	if (stat(path, &status) != 0 || access(path, R_OK) != 0) {
+		note_unreadable(transfer, errno);
+		return 0;
+	}
+	file = xmalloc(sizeof *file);
+	*file =
+	    (struct part_file){.transfer = transfer, .path = xstrdup(path), .fd = -1, .len = status.st_size};
+	if (curl_mime_data_cb(part, file->len, read_part, seek_part, free_part, file) == CURLE_OK)
+		return 0;
+	free_part(file);
+	return -1;
+}
+
 static int add_part(struct http_transfer *transfer, const struct http_part *from)
 {
 	curl_mimepart *part = curl_mime_addpart(transfer->mime);
@@ -385,8 +485,8 @@ static int add_part(struct http_transfer *transfer, const struct http_part *from
 	if (from->path == NULL) {
 		if (curl_mime_data(part, from->data, from->len) != CURLE_OK)
 			return -1;
-	} else if (curl_mime_filedata(part, from->path) != CURLE_OK) {
-		transfer->unreadable = true;
+	} else if (add_file(transfer, part, from->path) != 0) {
+		return -1;
 	}
 	return from->file_name == NULL || curl_mime_filename(part, from->file_name) == CURLE_OK ? 0 : -1;
 }
@@ -438,7 +538,8 @@ static int set_body(struct http_transfer *transfer, const struct http_request *r
 	if (!post)
 		failed |= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 	/* What cannot be sent must not connect either: an empty address fails at once. */
-	failed |= curl_easy_setopt(easy, CURLOPT_URL, transfer->unreadable ? "" : request->url);
+	failed |= curl_easy_setopt(
+	    easy, CURLOPT_URL, transfer->unreadable || transfer->read_failed ? "" : request->url);
 	return failed == 0 ? 0 : -1;
 }
 

@@ -57,7 +57,8 @@ enum http_failure {
 	HTTP_BROKEN,	    /* the connection broke */
 	HTTP_TIMED_OUT,	    /* timeout_ms passed */
 	HTTP_TOO_LARGE,	    /* the answer is larger than max_answer_bytes */
-	HTTP_INVALID,	    /* the request cannot be made: bad URL, unreadable file */
+	HTTP_INVALID,	    /* the request cannot be made: bad URL, no such file */
+	HTTP_UNREADABLE,    /* a file could not be read this time; what was sent lacks its end */
 	HTTP_CANCELLED,
 };
 

@@ -322,6 +322,10 @@ static void a_file_is_sent_once_when_a_kept_connection_is_closed(void **state)
 	assert_true(f.answer.request_sent);
 	assert_int_equal(server.requests, 2);
 	unlink(path);
+	/* A read that fails is no end of the file: the server would wait for the rest. */
+	run_parts(&f, &server, "/tmp");
+	assert_int_equal(f.answer.failure, HTTP_UNREADABLE);
+	assert_false(f.answer.request_sent);
 	run_parts(&f, &server, path);
 	assert_int_equal(f.answer.failure, HTTP_INVALID);
 	assert_false(f.answer.request_sent);
