@@ -1,9 +1,11 @@
 #include "httpd.h"
 
+#include <errno.h>
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,8 +17,11 @@
 /*
  * libmicrohttpd 0.9.75: its epoll is edge-triggered, so MHD_get_timeout decides when to run again; its own
  * timeouts are idle timeouts, so deadlines are kept here and enforced with shutdown(2); stopping it with a
- * suspended connection aborts, so all are resumed first.
+ * suspended connection aborts, so all are resumed first. Once it found no free descriptor it accepts nothing
+ * until one of its own connections closes, so connections are accepted here and handed to it.
  */
+
+enum { ACCEPTS_PER_RUN = 64, ACCEPT_PAUSE_MS = 100 };
 
 struct connection {
 	struct connection *next;
@@ -32,7 +37,13 @@ struct httpd {
 	struct httpd_handler handler;
 	struct httpd_limits limits;
 	struct connection *connections;
-	int epoll_fd;
+	unsigned connections_count;
+	int listen_fd;
+	int epoll_fd;		      /* over libmicrohttpd's own and listen_fd */
+	uid_t accepted_uid;	      /* of the connection that is being handed over */
+	bool paused;		      /* listen_fd is not watched */
+	int64_t accept_not_before_ms; /* while paused for want of descriptors; else 0 */
+	bool stopping;
 };
 
 static void restart_deadline(struct connection *connection)
@@ -54,16 +65,14 @@ static void connection_open(struct httpd *httpd, struct MHD_Connection *peer, vo
 	const union MHD_ConnectionInfo *info =
 	    MHD_get_connection_info(peer, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct connection *connection = xcalloc(1, sizeof *connection);
-	struct error error;
 
 	connection->httpd = httpd;
 	connection->fd = info->connect_fd;
+	connection->uid = httpd->accepted_uid;
 	restart_deadline(connection);
-	if (peer_uid(connection->fd, &connection->uid, &error) != 0 ||
-	    count_uid(httpd, connection->uid) >= httpd->limits.connections_per_uid)
-		shutdown(connection->fd, SHUT_RDWR);
 	connection->next = httpd->connections;
 	httpd->connections = connection;
+	httpd->connections_count++;
 	*slot = connection;
 }
 
@@ -73,8 +82,10 @@ static void connection_close(struct httpd *httpd, void **slot)
 
 	while (*place != NULL && *place != *slot)
 		place = &(*place)->next;
-	if (*place != NULL)
+	if (*place != NULL) {
 		*place = (*place)->next;
+		httpd->connections_count--;
+	}
 	free(*slot);
 	*slot = NULL;
 }
@@ -176,6 +187,8 @@ void httpd_answer(
 	}
 }
 
+static const char stopping_body[] = "{\"error\":\"the service is stopping; try again\"}";
+
 static void refuse(struct httpd_request *request, int status, const char *body)
 {
 	request->close_after = true;
@@ -222,9 +235,24 @@ static int take_body(struct httpd_request *request, const char *data, size_t len
 	if (len > request->body.max - (size_t)request->body_len)
 		return -1;
 	request->body_len += (int64_t)len;
-	if (request->sink_fd >= 0)
-		return fd_write_all(request->sink_fd, data, len);
-	return buf_add(&request->body, data, len);
+	if (request->sink_fd < 0)
+		return buf_add(&request->body, data, len);
+	/* The rest is read all the same, since there can be no answer before the end of the body. */
+	if (!request->sink_failed)
+		request->sink_failed = fd_write_all(request->sink_fd, data, len) != 0;
+	return 0;
+}
+
+static void complete(struct httpd_request *request)
+{
+	struct httpd *httpd = request->httpd;
+
+	if (httpd->stopping)
+		refuse(request, 503, stopping_body);
+	else if (request->sink_failed)
+		refuse(request, 503, "{\"error\":\"the file cannot be kept: its disk is full or fails\"}");
+	else
+		httpd->handler.complete(httpd->handler.context, request);
 }
 
 static enum MHD_Result on_request(void *context, struct MHD_Connection *peer, const char *url,
@@ -236,7 +264,9 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *peer, co
 	(void)version;
 	if (request == NULL) {
 		*slot = request = request_new(httpd, peer, url, method);
-		return begin_request(request) ? MHD_YES : send_answer(request);
+		if (httpd->stopping)
+			refuse(request, 503, stopping_body);
+		return request->answer == NULL && begin_request(request) ? MHD_YES : send_answer(request);
 	}
 	if (*len > 0) {
 		/* An answer in the middle of a body is not possible, so the connection ends. */
@@ -247,7 +277,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *peer, co
 	}
 	if (request->answer == NULL) {
 		connection_of(peer)->deadline_ms = INT64_MAX;
-		httpd->handler.complete(httpd->handler.context, request);
+		complete(request);
 	}
 	if (request->answer != NULL)
 		return send_answer(request);
@@ -264,6 +294,22 @@ static void no_log(void *context, const char *format, va_list args)
 	(void)args;
 }
 
+static int watch(const struct httpd *httpd, int fd, int operation, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.fd = fd};
+
+	return epoll_ctl(httpd->epoll_fd, operation, fd, &event);
+}
+
+static struct MHD_Daemon *start_daemon(struct httpd *httpd)
+{
+	return MHD_start_daemon(
+	    MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL,
+	    NULL, on_request, httpd, MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL, MHD_OPTION_CONNECTION_LIMIT,
+	    httpd->limits.connections, MHD_OPTION_NOTIFY_COMPLETED, on_completed, httpd,
+	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, httpd, MHD_OPTION_END);
+}
+
 int httpd_new(int listen_fd, const struct httpd_handler *handler, const struct httpd_limits *limits,
     struct httpd **result, struct error *error)
 {
@@ -272,34 +318,42 @@ int httpd_new(int listen_fd, const struct httpd_handler *handler, const struct h
 
 	httpd->handler = *handler;
 	httpd->limits = *limits;
-	httpd->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
-	    NULL, NULL, on_request, httpd, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_EXTERNAL_LOGGER,
-	    no_log, NULL, MHD_OPTION_CONNECTION_LIMIT, limits->connections, MHD_OPTION_NOTIFY_COMPLETED,
-	    on_completed, httpd, MHD_OPTION_NOTIFY_CONNECTION, on_connection, httpd, MHD_OPTION_END);
-	if (httpd->daemon == NULL) {
-		free(httpd);
-		return error_errno(error, ERROR_CONFIG, "cannot start the HTTP server");
+	httpd->listen_fd = listen_fd;
+	httpd->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (httpd->epoll_fd >= 0)
+		httpd->daemon = start_daemon(httpd);
+	info = httpd->daemon != NULL ? MHD_get_daemon_info(httpd->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+	if (info == NULL || watch(httpd, info->epoll_fd, EPOLL_CTL_ADD, EPOLLIN) != 0 ||
+	    watch(httpd, listen_fd, EPOLL_CTL_ADD, EPOLLIN) != 0) {
+		error_errno(error, ERROR_TEMPORARY, "cannot start the HTTP server");
+		httpd_free(httpd);
+		return -1;
 	}
-	info = MHD_get_daemon_info(httpd->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-	httpd->epoll_fd = info->epoll_fd;
 	*result = httpd;
 	return 0;
 }
 
-void httpd_free(struct httpd *httpd)
+static void answer_suspended(struct httpd *httpd)
 {
-	static const char body[] = "{\"error\":\"the service is stopping; try again\"}";
-
-	if (httpd == NULL)
-		return;
 	for (struct connection *c = httpd->connections; c != NULL; c = c->next) {
 		if (c->request != NULL && c->request->suspended)
-			httpd_answer(c->request, 503, "application/json", body, sizeof body - 1);
+			httpd_answer(
+			    c->request, 503, "application/json", stopping_body, strlen(stopping_body));
 	}
-	MHD_run(httpd->daemon);
-	/* Hands the listening socket back; stopping would close it otherwise. */
-	(void)MHD_quiesce_daemon(httpd->daemon);
-	MHD_stop_daemon(httpd->daemon);
+}
+
+void httpd_free(struct httpd *httpd)
+{
+	if (httpd == NULL)
+		return;
+	/* What arrives from now on is refused at once: it must not be suspended any more. */
+	httpd->stopping = true;
+	if (httpd->daemon != NULL) {
+		answer_suspended(httpd);
+		MHD_run(httpd->daemon);
+		MHD_stop_daemon(httpd->daemon);
+	}
+	fd_close(&httpd->epoll_fd);
 	free(httpd);
 }
 
@@ -307,6 +361,68 @@ int httpd_fd(const struct httpd *httpd)
 {
 	return httpd->epoll_fd;
 }
+
+/* ---- accepting ---- */
+
+static void pause_accepting(struct httpd *httpd, int64_t not_before_ms)
+{
+	httpd->accept_not_before_ms = not_before_ms;
+	httpd->paused = watch(httpd, httpd->listen_fd, EPOLL_CTL_MOD, 0) == 0;
+}
+
+static bool may_accept(struct httpd *httpd, int64_t now_ms)
+{
+	if (httpd->connections_count >= httpd->limits.connections) {
+		if (!httpd->paused)
+			pause_accepting(httpd, 0);
+		return false;
+	}
+	if (httpd->accept_not_before_ms > now_ms)
+		return false;
+	httpd->accept_not_before_ms = 0;
+	if (httpd->paused)
+		httpd->paused = watch(httpd, httpd->listen_fd, EPOLL_CTL_MOD, EPOLLIN) != 0;
+	return true;
+}
+
+/* Whether it is worth another try at once. */
+static bool accept_one(struct httpd *httpd, int64_t now_ms)
+{
+	struct sockaddr_storage address;
+	socklen_t len = sizeof address;
+	struct error error;
+	int fd = accept4(httpd->listen_fd, (struct sockaddr *)&address, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0) {
+		if (errno == EAGAIN)
+			return false;
+		if (errno == EINTR || errno == ECONNABORTED)
+			return true;
+		/* No descriptor is free, or no memory: it may be over soon. */
+		pause_accepting(httpd, now_ms + ACCEPT_PAUSE_MS);
+		return false;
+	}
+	if (peer_uid(fd, &httpd->accepted_uid, &error) != 0 ||
+	    count_uid(httpd, httpd->accepted_uid) >= httpd->limits.connections_per_uid)
+		close(fd);
+	else
+		/* Where it fails it has closed the connection. */
+		(void)MHD_add_connection(httpd->daemon, fd, (struct sockaddr *)&address, len);
+	return true;
+}
+
+/* Not more than some at a time, so that those who are connected are served in between. */
+static void accept_some(struct httpd *httpd)
+{
+	int64_t now = clock_monotonic_ms();
+
+	for (int i = 0; i < ACCEPTS_PER_RUN; i++) {
+		if (!may_accept(httpd, now) || !accept_one(httpd, now))
+			return;
+	}
+}
+
+/* ---- running ---- */
 
 static int64_t next_deadline_ms(const struct httpd *httpd)
 {
@@ -334,7 +450,10 @@ static void end_overdue(struct httpd *httpd)
 void httpd_run(struct httpd *httpd)
 {
 	end_overdue(httpd);
+	accept_some(httpd);
 	MHD_run(httpd->daemon);
+	if (httpd->paused)
+		(void)may_accept(httpd, clock_monotonic_ms());
 }
 
 int64_t httpd_timeout_ms(struct httpd *httpd)
@@ -344,6 +463,8 @@ int64_t httpd_timeout_ms(struct httpd *httpd)
 
 	if (MHD_get_timeout(httpd->daemon, &own) == MHD_YES && own == 0)
 		return 0;
+	if (httpd->accept_not_before_ms > 0 && httpd->accept_not_before_ms < next)
+		next = httpd->accept_not_before_ms;
 	if (next == INT64_MAX)
 		return -1;
 	left = next - clock_monotonic_ms();

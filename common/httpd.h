@@ -32,6 +32,7 @@ struct httpd_request {
 	void *connection;
 	void *answer;
 	int status;
+	bool sink_failed; /* what came could not be written there */
 	bool suspended;
 	bool close_after;
 };
