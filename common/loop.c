@@ -47,6 +47,7 @@ struct loop {
 	size_t watches_count;
 	size_t always_count;
 	uint32_t next_serial;
+	int watch_errno; /* why a descriptor could not be watched; 0: all are */
 	loop_transfer_fn *on_transfer;
 };
 
@@ -115,7 +116,10 @@ static void add_watch(struct loop *loop, int fd, struct watch *watch)
 	event = event_of(watch, fd);
 	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0)
 		return;
-	assert(errno == EPERM);
+	/* The user has as many watches as the kernel allows, or there is no memory: the next turn tells. */
+	assert(errno == EPERM || errno == ENOSPC || errno == ENOMEM);
+	if (errno != EPERM)
+		loop->watch_errno = errno;
 	watch->always = true;
 	loop->always_count++;
 }
@@ -256,6 +260,10 @@ int loop_turn(struct loop *loop, int64_t timeout_ms, struct error *error)
 	CURLMcode code;
 	int running;
 
+	if (loop->watch_errno != 0) {
+		errno = loop->watch_errno;
+		return error_errno(error, ERROR_TEMPORARY, "cannot watch a descriptor");
+	}
 	if (timeout_ms < 0 || timeout_ms > INT_MAX)
 		timeout_ms = INT_MAX;
 	if (any_always_ready(loop))
