@@ -100,7 +100,8 @@ static void commit_alone(struct sendd *sendd, struct op *op)
 		if (!error_is_temporary(error.kind))
 			log_error("request failed", LOG_STR("error", error.text));
 		op_reset(op);
-		op_fail(op, error_is_temporary(error.kind) ? 503 : 500, "%s", error.text);
+		/* Where the disk fails this process ends, and the next one may take it. */
+		op_fail(op, error.kind == ERROR_BUG ? 500 : 503, "%s", error.text);
 	}
 	answer(sendd, op);
 }

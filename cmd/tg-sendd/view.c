@@ -49,7 +49,7 @@ static void answer_view(struct sendd *sendd, struct httpd_request *request,
 		answer_json(request, 200, body);
 	} else {
 		log_error("request failed", LOG_STR("error", error.text));
-		answer_error(request, error_is_temporary(error.kind) ? 503 : 500, error.text);
+		answer_error(request, error.kind == ERROR_BUG ? 500 : 503, error.text);
 	}
 	json_object_put(body);
 }
