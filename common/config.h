@@ -81,6 +81,7 @@ struct config {
 	char *file; /* where it was read */
 	struct {
 		char *token_file, *api_url, *proxy; /* proxy "": none */
+		int64_t timeout_ms;		    /* of one call that sends no file */
 	} telegram;
 	struct {
 		char *path;

@@ -21,6 +21,8 @@ static const struct config_key telegram_keys[] = {
     {"token_file", .set = config_set_path, IN(telegram.token_file), .fallback = "/etc/tgtools/token"},
     {"api_url", .set = config_set_api_url, IN(telegram.api_url), .fallback = "https://api.telegram.org"},
     {"proxy", .set = config_set_proxy, IN(telegram.proxy), .fallback = ""},
+    {"timeout", .set = config_set_duration, IN(telegram.timeout_ms), .fallback = "60s",
+	BETWEEN(CONFIG_SECOND, 10 * CONFIG_MINUTE)},
     {0},
 };
 

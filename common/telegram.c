@@ -99,6 +99,7 @@ static const struct {
     {413, "", TELEGRAM_AS_DOCUMENT},
     {429, "", TELEGRAM_WAIT},
     {420, "", TELEGRAM_WAIT},
+    {400, "too many requests", TELEGRAM_WAIT},
 
     /* What was asked for is already so. */
     {400, "message is not modified", TELEGRAM_OK},
@@ -123,6 +124,7 @@ static const struct {
     {400, "message to be replied not found", TELEGRAM_NO_REPLY},
     {400, "message to reply not found", TELEGRAM_NO_REPLY},
     {400, "replied message not found", TELEGRAM_NO_REPLY},
+    {400, "reply message not found", TELEGRAM_NO_REPLY},
     {400, "REPLY_MESSAGE_ID_INVALID", TELEGRAM_NO_REPLY},
     {400, "REPLY_TO_INVALID", TELEGRAM_NO_REPLY},
 
@@ -142,6 +144,12 @@ static const struct {
     {400, "IMAGE_PROCESS_FAILED", TELEGRAM_AS_DOCUMENT},
     {400, "too big for a photo", TELEGRAM_AS_DOCUMENT},
     {400, "MEDIA_INVALID", TELEGRAM_AS_DOCUMENT}, /* of an album: one of its pictures */
+
+    /* Not the chat refuses but what was asked for. */
+    {403, "MESSAGE_DELETE_FORBIDDEN", TELEGRAM_REFUSED},
+    {403, "message can't be deleted", TELEGRAM_REFUSED},
+    {403, "CHAT_SEND_PLAIN_FORBIDDEN", TELEGRAM_UNREACHABLE},
+    {403, "CHAT_SEND_", TELEGRAM_REFUSED},
 
     /* Written to a chat where the bot is not, is not any more, or may not write. */
     {403, "", TELEGRAM_UNREACHABLE},
@@ -313,6 +321,9 @@ void telegram_read(const struct http_answer *answer, struct telegram_reply *repl
 	if (json_parse_object(answer->body.data, answer->body.len, "the answer", &body, &error) == 0)
 		read_body(body, answer, reply);
 	json_object_put(body);
+	if (reply->error_code == 413)
+		snprintf(reply->description, sizeof reply->description,
+		    "Request Entity Too Large: the file is larger than the Bot API server takes");
 }
 
 void telegram_reply_free(struct telegram_reply *reply)

@@ -10,7 +10,7 @@
 #include "sendd.h"
 #include "xalloc.h"
 
-enum { CALL_TIMEOUT_MS = 60000, UPLOAD_TIMEOUT_MS = 600000 };
+enum { UPLOAD_TIMEOUTS = 10 };
 
 /* ---- picking: M1 to M2 ---- */
 
@@ -209,11 +209,12 @@ static void start(struct sendd *sendd, struct delivery *delivery)
 	    message->file_spool ? path_join(store_spool_directory(sendd->store), message->file_spool) : NULL;
 	struct telegram_file file = {message->file_parameter, path, message->file_name};
 	struct json_object *parameters = parameters_with_chat(message);
+	int64_t timeout_ms = sendd->config->telegram.timeout_ms * (path != NULL ? UPLOAD_TIMEOUTS : 1);
 	struct error error;
 
 	push(&sendd->flying, delivery);
 	if (telegram_start(sendd->client, &sendd->telegram, message->method, parameters, path ? &file : NULL,
-		path ? UPLOAD_TIMEOUT_MS : CALL_TIMEOUT_MS, on_answer, delivery, &delivery->transfer,
+		timeout_ms, on_answer, delivery, &delivery->transfer,
 		&error) != 0) {
 		delivery->reply.verdict = error_is_temporary(error.kind) ? TELEGRAM_RETRY : TELEGRAM_REFUSED;
 		snprintf(delivery->reply.description, sizeof delivery->reply.description, "%s", error.text);

@@ -149,6 +149,7 @@ struct outcome outcome_decide(const struct telegram_reply *reply, const struct s
 	case TELEGRAM_WAIT:
 		return wait_as_told(reply, message, rules, now_ms);
 	case TELEGRAM_RETRY:
+	case TELEGRAM_CONFLICT: /* none that sends; it was not carried out */
 		return back_off(message, rules, now_ms);
 	case TELEGRAM_UNCERTAIN:
 		if (rules->policy == POLICY_AT_MOST_ONCE)
@@ -173,7 +174,6 @@ struct outcome outcome_decide(const struct telegram_reply *reply, const struct s
 	case TELEGRAM_BAD_TOKEN:
 		return wait_for_token(now_ms);
 	case TELEGRAM_REFUSED:
-	case TELEGRAM_CONFLICT:
 	case TELEGRAM_VERDICTS:
 		break;
 	}

@@ -86,6 +86,7 @@ static void check_defaults(const struct config *c)
 	assert_string_equal(c->telegram.token_file, "/etc/tgtools/token");
 	assert_string_equal(c->telegram.api_url, "https://api.telegram.org");
 	assert_string_equal(c->telegram.proxy, "");
+	assert_int_equal(c->telegram.timeout_ms, 60000);
 	assert_string_equal(c->store.path, "/var/lib/tgtools/store");
 	assert_int_equal(c->store.map_size_bytes, INT64_C(4) << 30);
 	assert_string_equal(c->socket.path, "/run/tgtools/tgtools.sock");
@@ -267,7 +268,7 @@ static void test_manual_keys(void **state)
 }
 
 static const char full[] =
-    "telegram: {token_file: /t, api_url: 'http://127.0.0.1:8081/', proxy: 'socks5h://[::1]:1080'}\n"
+    "telegram: {token_file: /t, api_url: 'http://127.0.0.1:8081/', proxy: 'socks5h://[::1]:1080', timeout: 5s}\n"
     "store: {path: /s, map_size: 1M}\n"
     "socket: {path: /x.sock, group: '', mode: 600}\n"
     "access: {front_ends: [], operators: [root, '%wheel'], groups: []}\n"
@@ -306,6 +307,7 @@ static void test_every_key(void **state)
 	(void)state;
 	assert_string_equal(c->telegram.api_url, "http://127.0.0.1:8081");
 	assert_string_equal(c->telegram.proxy, "socks5h://[::1]:1080");
+	assert_int_equal(c->telegram.timeout_ms, 5000);
 	assert_int_equal(c->store.map_size_bytes, 1 << 20);
 	assert_string_equal(c->socket.group, "");
 	assert_int_equal(c->socket.mode, 0600);

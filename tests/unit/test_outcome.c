@@ -16,11 +16,16 @@ enum { NOW = 1000000, KEEP = 86400000 };
 static const struct outcome_rules rules = {POLICY_AT_LEAST_ONCE, KEEP, 0};
 static const struct outcome_rules careful = {POLICY_AT_MOST_ONCE, KEEP, 0};
 
+/* Parameters as JSON, with ' for ". */
 static struct store_message message_with(const char *parameters)
 {
 	struct store_message message = {.chat = 5, .accepted_ms = NOW, .attempts = 1};
+	char *json = strdup(parameters);
 
-	message.parameters = json_tokener_parse(parameters);
+	for (char *quote = json; (quote = strchr(quote, '\'')) != NULL;)
+		*quote = '"';
+	message.parameters = json_tokener_parse(json);
+	free(json);
 	return message;
 }
 
@@ -32,30 +37,99 @@ static struct outcome decide(
 	return outcome_decide(&reply, message, with, NOW);
 }
 
+/* The table: what is there to be changed decides, and once it is changed, what was wrong cannot be wrong
+ * again. */
 static void every_verdict_has_its_action(void **state)
 {
 	static const struct {
 		enum telegram_verdict verdict;
+		const char *method, *file, *parameters;
 		enum outcome_action action;
 	} table[] = {
-	    {TELEGRAM_OK, OUTCOME_DELIVERED},
-	    {TELEGRAM_WAIT, OUTCOME_AGAIN},
-	    {TELEGRAM_RETRY, OUTCOME_AGAIN},
-	    {TELEGRAM_UNCERTAIN, OUTCOME_AGAIN},
-	    {TELEGRAM_PLAIN_TEXT, OUTCOME_DEAD},
-	    {TELEGRAM_AS_DOCUMENT, OUTCOME_DEAD},
-	    {TELEGRAM_MIGRATED, OUTCOME_MOVE},
-	    {TELEGRAM_UNREACHABLE, OUTCOME_DEAD},
-	    {TELEGRAM_REFUSED, OUTCOME_DEAD},
-	    {TELEGRAM_CONFLICT, OUTCOME_DEAD},
-	    {TELEGRAM_BAD_TOKEN, OUTCOME_AGAIN},
+	    {TELEGRAM_OK, "sendMessage", NULL, "{}", OUTCOME_DELIVERED},
+	    {TELEGRAM_WAIT, "sendMessage", NULL, "{}", OUTCOME_AGAIN},
+	    {TELEGRAM_RETRY, "sendMessage", NULL, "{}", OUTCOME_AGAIN},
+	    {TELEGRAM_UNCERTAIN, "sendMessage", NULL, "{}", OUTCOME_AGAIN},
+	    {TELEGRAM_CONFLICT, "sendMessage", NULL, "{}", OUTCOME_AGAIN},
+	    {TELEGRAM_BAD_TOKEN, "sendMessage", NULL, "{}", OUTCOME_AGAIN},
+	    {TELEGRAM_UNREACHABLE, "sendMessage", NULL, "{}", OUTCOME_DEAD},
+	    {TELEGRAM_REFUSED, "sendMessage", NULL, "{}", OUTCOME_DEAD},
+	    {TELEGRAM_MIGRATED, "sendMessage", NULL, "{}", OUTCOME_MOVE},
+
+	    {TELEGRAM_PLAIN_TEXT, "sendMessage", NULL, "{'parse_mode':'HTML'}", OUTCOME_PLAIN_TEXT},
+	    {TELEGRAM_PLAIN_TEXT, "sendMessage", NULL, "{'entities':[]}", OUTCOME_PLAIN_TEXT},
+	    {TELEGRAM_PLAIN_TEXT, "sendPhoto", "photo", "{'caption_entities':[]}", OUTCOME_PLAIN_TEXT},
+	    {TELEGRAM_PLAIN_TEXT, "sendMediaGroup", NULL, "{'media':[{},{'parse_mode':'HTML'}]}",
+		OUTCOME_PLAIN_TEXT},
+	    {TELEGRAM_PLAIN_TEXT, "sendMessage", NULL, "{'text':'hi'}", OUTCOME_DEAD},
+	    {TELEGRAM_PLAIN_TEXT, "sendMediaGroup", NULL, "{'media':[{},7]}", OUTCOME_DEAD},
+
+	    {TELEGRAM_AS_DOCUMENT, "sendPhoto", "photo", "{}", OUTCOME_AS_DOCUMENT},
+	    {TELEGRAM_AS_DOCUMENT, "sendDocument", "document", "{}", OUTCOME_DEAD},
+	    {TELEGRAM_AS_DOCUMENT, "sendMessage", NULL, "{}", OUTCOME_DEAD},
+	    {TELEGRAM_AS_DOCUMENT, "sendMediaGroup", NULL, "{'media':[{'type':'document'},{'type':'photo'}]}",
+		OUTCOME_AS_DOCUMENT},
+	    {TELEGRAM_AS_DOCUMENT, "sendMediaGroup", NULL, "{'media':[{'type':'document'},{}]}",
+		OUTCOME_DEAD},
+	    {TELEGRAM_AS_DOCUMENT, "sendMediaGroup", NULL, "{'media':'photo'}", OUTCOME_DEAD},
+
+	    {TELEGRAM_AS_TEXT_FILE, "sendMessage", NULL, "{'text':'hi'}", OUTCOME_AS_TEXT_FILE},
+	    {TELEGRAM_AS_TEXT_FILE, "sendDocument", "document", "{'caption':'short'}", OUTCOME_DEAD},
+	    {TELEGRAM_AS_TEXT_FILE, "sendDocument", "document", "{}", OUTCOME_DEAD},
+
+	    {TELEGRAM_NO_THREAD, "sendMessage", NULL, "{'message_thread_id':7}", OUTCOME_NO_THREAD},
+	    {TELEGRAM_NO_THREAD, "sendMessage", NULL, "{}", OUTCOME_DEAD},
+	    {TELEGRAM_NO_REPLY, "sendMessage", NULL, "{'reply_parameters':{}}", OUTCOME_NO_REPLY},
+	    {TELEGRAM_NO_REPLY, "sendMessage", NULL, "{'reply_to_message_id':7}", OUTCOME_NO_REPLY},
+	    {TELEGRAM_NO_REPLY, "sendMessage", NULL, "{}", OUTCOME_DEAD},
+	    {TELEGRAM_EDIT_GONE, "editMessageText", NULL, "{'text':'hi'}", OUTCOME_SEND_ANEW},
+	    {TELEGRAM_EDIT_GONE, "deleteMessage", NULL, "{}", OUTCOME_DEAD},
+	    {TELEGRAM_EDIT_GONE, "sendMessage", NULL, "{}", OUTCOME_DEAD},
 	};
-	struct store_message message = message_with("{\"text\":\"hi\"}");
 
 	(void)state;
-	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
-		assert_int_equal(decide(table[i].verdict, &message, &rules).action, table[i].action);
-	store_message_free(&message);
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		struct store_message message = message_with(table[i].parameters);
+		struct outcome outcome;
+
+		message.method = strdup(table[i].method);
+		message.file_parameter = table[i].file != NULL ? strdup(table[i].file) : NULL;
+		outcome = decide(table[i].verdict, &message, &rules);
+		if (outcome.action != table[i].action)
+			fail_msg("verdict %d, %s %s: action %d", table[i].verdict, table[i].method,
+			    table[i].parameters, outcome.action);
+		assert_int_equal(outcome.pause_link, table[i].verdict == TELEGRAM_UNREACHABLE);
+		assert_int_equal(outcome.bad_token, table[i].verdict == TELEGRAM_BAD_TOKEN);
+		assert_int_equal(outcome.back_off, table[i].verdict == TELEGRAM_RETRY ||
+						       table[i].verdict == TELEGRAM_UNCERTAIN ||
+						       table[i].verdict == TELEGRAM_CONFLICT);
+		store_message_free(&message);
+	}
+}
+
+/* A caption that was cut already would be cut for ever. */
+static void a_caption_is_shortened_where_it_is_long(void **state)
+{
+	static const char *const methods[] = {"sendDocument", "sendMediaGroup"};
+	char caption[2048];
+
+	(void)state;
+	for (int len = 1024; len <= 1025; len++) {
+		for (size_t i = 0; i < 2; i++) {
+			struct store_message message = message_with("{'media':[{},{}]}");
+			struct json_object *owner = message.parameters, *media;
+
+			memset(caption, 'x', sizeof caption);
+			caption[len] = '\0';
+			json_object_object_get_ex(owner, "media", &media);
+			json_put_text(
+			    i == 0 ? owner : json_object_array_get_idx(media, 1), "caption", caption);
+			message.method = strdup(methods[i]);
+			assert_int_equal(decide(TELEGRAM_AS_TEXT_FILE, &message, &rules).action,
+			    len > 1024 ? OUTCOME_AS_TEXT_FILE : OUTCOME_DEAD);
+			store_message_free(&message);
+		}
+	}
 }
 
 static void a_429_waits_as_long_as_told_and_only_this_chat(void **state)
@@ -96,42 +170,6 @@ static void a_lost_answer_is_the_policys_business(void **state)
 	store_message_free(&message);
 }
 
-static void markup_is_dropped_once(void **state)
-{
-	static const char *const with_markup[] = {
-	    "{\"parse_mode\":\"HTML\"}", "{\"entities\":[]}", "{\"caption_entities\":[]}"};
-
-	(void)state;
-	for (size_t i = 0; i < 3; i++) {
-		struct store_message message = message_with(with_markup[i]);
-
-		assert_int_equal(decide(TELEGRAM_PLAIN_TEXT, &message, &rules).action, OUTCOME_PLAIN_TEXT);
-		store_message_free(&message);
-	}
-}
-
-static void only_a_picture_becomes_a_document(void **state)
-{
-	struct store_message message = message_with("{}");
-
-	(void)state;
-	message.file_parameter = strdup("photo");
-	assert_int_equal(decide(TELEGRAM_AS_DOCUMENT, &message, &rules).action, OUTCOME_AS_DOCUMENT);
-	message.file_parameter[0] = 'x';
-	assert_int_equal(decide(TELEGRAM_AS_DOCUMENT, &message, &rules).action, OUTCOME_DEAD);
-	store_message_free(&message);
-}
-
-static void a_chat_that_cannot_be_written_to_pauses_its_link(void **state)
-{
-	struct store_message message = message_with("{}");
-
-	(void)state;
-	assert_true(decide(TELEGRAM_UNREACHABLE, &message, &rules).pause_link);
-	assert_false(decide(TELEGRAM_REFUSED, &message, &rules).pause_link);
-	store_message_free(&message);
-}
-
 static void a_bad_token_kills_no_message_however_old(void **state)
 {
 	struct store_message message = message_with("{}");
@@ -156,18 +194,80 @@ static void a_migration_to_itself_ends(void **state)
 	store_message_free(&message);
 }
 
+static void a_cause_is_one_word(void **state)
+{
+	static const struct {
+		struct telegram_reply reply;
+		const char *cause;
+	} table[] = {
+	    {{.verdict = TELEGRAM_OK}, ""},
+	    {{.verdict = TELEGRAM_WAIT, .error_code = 429}, "429"},
+	    {{.verdict = TELEGRAM_RETRY, .error_code = 502}, "5xx"},
+	    {{.verdict = TELEGRAM_RETRY, .error_code = 403}, "proxy"},
+	    {{.verdict = TELEGRAM_RETRY}, "local"},
+	    {{.verdict = TELEGRAM_UNCERTAIN, .error_code = 200}, "garbage"},
+	    {{.verdict = TELEGRAM_PLAIN_TEXT, .error_code = 400}, "markup"},
+	    {{.verdict = TELEGRAM_AS_DOCUMENT, .error_code = 400}, "picture"},
+	    {{.verdict = TELEGRAM_AS_DOCUMENT, .error_code = 413}, "413"},
+	    {{.verdict = TELEGRAM_AS_TEXT_FILE, .error_code = 400}, "length"},
+	    {{.verdict = TELEGRAM_NO_THREAD, .error_code = 400}, "thread"},
+	    {{.verdict = TELEGRAM_NO_REPLY, .error_code = 400}, "reply"},
+	    {{.verdict = TELEGRAM_EDIT_GONE, .error_code = 400}, "edit"},
+	    {{.verdict = TELEGRAM_MIGRATED, .error_code = 400}, "migrated"},
+	    {{.verdict = TELEGRAM_UNREACHABLE, .error_code = 403}, "unreachable"},
+	    {{.verdict = TELEGRAM_REFUSED, .error_code = 400}, "refused"},
+	    {{.verdict = TELEGRAM_CONFLICT, .error_code = 409}, "409"},
+	    {{.verdict = TELEGRAM_BAD_TOKEN, .error_code = 401}, "token"},
+	    {{.verdict = TELEGRAM_RETRY, .failure = HTTP_NOT_RESOLVED}, "dns"},
+	    {{.verdict = TELEGRAM_RETRY, .failure = HTTP_NOT_CONNECTED}, "network"},
+	    {{.verdict = TELEGRAM_UNCERTAIN, .failure = HTTP_BROKEN}, "network"},
+	    {{.verdict = TELEGRAM_RETRY, .failure = HTTP_TLS_FAILED}, "tls"},
+	    {{.verdict = TELEGRAM_UNCERTAIN, .failure = HTTP_TIMED_OUT}, "timeout"},
+	    {{.verdict = TELEGRAM_REFUSED, .failure = HTTP_INVALID}, "request"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+		assert_string_equal(outcome_cause(&table[i].reply), table[i].cause);
+	for (int verdict = 0; verdict < TELEGRAM_VERDICTS; verdict++) {
+		struct telegram_reply reply = {.verdict = (enum telegram_verdict)verdict};
+
+		assert_non_null(outcome_cause(&reply));
+	}
+}
+
+static void the_third_chat_in_a_row_means_the_whole_bot(void **state)
+{
+	struct flood flood = {0};
+
+	(void)state;
+	assert_false(flood_is_of_all(&flood, 1, 1000));
+	assert_false(flood_is_of_all(&flood, 1, 2000));
+	assert_false(flood_is_of_all(&flood, 2, 3000));
+	assert_false(flood_is_of_all(&flood, 1, 4000));
+	assert_false(flood_is_of_all(&flood, 2, 5000));
+	assert_true(flood_is_of_all(&flood, -3, 6000));
+	/* It begins anew. */
+	assert_false(flood_is_of_all(&flood, 1, 7000));
+	assert_false(flood_is_of_all(&flood, 2, 16999));
+	assert_false(flood_is_of_all(&flood, 3, 17000));
+	assert_true(flood_is_of_all(&flood, 4, 17001));
+	/* Calls to no chat have no limit but the bot's. */
+	assert_true(flood_is_of_all(&flood, 0, 99999));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_verdict_has_its_action),
+	    cmocka_unit_test(a_caption_is_shortened_where_it_is_long),
 	    cmocka_unit_test(a_429_waits_as_long_as_told_and_only_this_chat),
 	    cmocka_unit_test(retries_back_off_until_keep_is_over),
 	    cmocka_unit_test(a_lost_answer_is_the_policys_business),
-	    cmocka_unit_test(markup_is_dropped_once),
-	    cmocka_unit_test(only_a_picture_becomes_a_document),
-	    cmocka_unit_test(a_chat_that_cannot_be_written_to_pauses_its_link),
 	    cmocka_unit_test(a_bad_token_kills_no_message_however_old),
 	    cmocka_unit_test(a_migration_to_itself_ends),
+	    cmocka_unit_test(a_cause_is_one_word),
+	    cmocka_unit_test(the_third_chat_in_a_row_means_the_whole_bot),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,8 @@
 #include "json.h"
 #include "telegram.h"
 
+static const char too_large[] = "Request Entity Too Large: the file is larger than the Bot API server takes";
+
 static struct telegram_reply read_answer(int status, const char *body, int64_t retry_after_s)
 {
 	struct http_answer answer = {.status = status, .request_sent = true, .retry_after_s = retry_after_s};
@@ -46,45 +48,89 @@ static void errors(void **state)
 		"Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete "
 		"the webhook first",
 		TELEGRAM_CONFLICT},
-	    {413, "Request Entity Too Large", TELEGRAM_AS_DOCUMENT},
 	    {429, "Too Many Requests: retry after 3", TELEGRAM_WAIT},
+	    {420, "FLOOD_WAIT_3", TELEGRAM_WAIT},
+	    {400, "Bad Request: Too Many Requests: retry after 8", TELEGRAM_WAIT},
 	    {500, "Internal Server Error: restart", TELEGRAM_RETRY},
 	    {502, "Bad Gateway", TELEGRAM_RETRY},
 	    {503, "Service Unavailable", TELEGRAM_RETRY},
 	    {400, "Bad Request: message text is empty", TELEGRAM_REFUSED},
-	    {400, "Bad Request: message is too long", TELEGRAM_AS_TEXT_FILE},
-	    {400, "Bad Request: message caption is too long", TELEGRAM_AS_TEXT_FILE},
+	    {400, "Bad Request: BUTTON_DATA_INVALID", TELEGRAM_REFUSED},
 	    {400, "Bad Request: can't parse entities: Can't find end of the entity starting at byte offset 4",
 		TELEGRAM_PLAIN_TEXT},
 	    {400, "Bad Request: ENTITY_BOUNDS_INVALID", TELEGRAM_PLAIN_TEXT},
+	    {400, "Bad Request: ENTITIES_TOO_LONG", TELEGRAM_PLAIN_TEXT},
 	    {400, "Bad Request: unsupported parse_mode", TELEGRAM_PLAIN_TEXT},
+	    {400, "Bad Request: message is too long", TELEGRAM_AS_TEXT_FILE},
+	    {400, "Bad Request: message caption is too long", TELEGRAM_AS_TEXT_FILE},
+	    {400, "Bad Request: MESSAGE_TOO_LONG", TELEGRAM_AS_TEXT_FILE},
+	    {400, "Bad Request: MEDIA_CAPTION_TOO_LONG", TELEGRAM_AS_TEXT_FILE},
+	    {400, "Bad Request: message thread not found", TELEGRAM_NO_THREAD},
+	    {400, "Bad Request: TOPIC_CLOSED", TELEGRAM_NO_THREAD},
+	    {400, "Bad Request: TOPIC_DELETED", TELEGRAM_NO_THREAD},
+	    {400, "Bad Request: TOPIC_ID_INVALID", TELEGRAM_NO_THREAD},
+	    {400, "Bad Request: message to be replied not found", TELEGRAM_NO_REPLY},
+	    {400, "Bad Request: message to reply not found", TELEGRAM_NO_REPLY},
+	    {400, "Bad Request: replied message not found", TELEGRAM_NO_REPLY},
+	    {400, "Bad Request: reply message not found", TELEGRAM_NO_REPLY},
+	    {400, "Bad Request: REPLY_MESSAGE_ID_INVALID", TELEGRAM_NO_REPLY},
+	    {400, "Bad Request: REPLY_TO_INVALID", TELEGRAM_NO_REPLY},
+	    {400, "Bad Request: message to edit not found", TELEGRAM_EDIT_GONE},
+	    {400, "Bad Request: message can't be edited", TELEGRAM_EDIT_GONE},
+	    {400, "Bad Request: there is no text in the message to edit", TELEGRAM_EDIT_GONE},
+	    {400, "Bad Request: there is no caption in the message to edit", TELEGRAM_EDIT_GONE},
+	    {400, "Bad Request: MESSAGE_ID_INVALID", TELEGRAM_EDIT_GONE},
+	    {400, "Bad Request: MESSAGE_EDIT_TIME_EXPIRED", TELEGRAM_EDIT_GONE},
+	    {400, "Bad Request: MESSAGE_AUTHOR_REQUIRED", TELEGRAM_EDIT_GONE},
+	    {403, "Forbidden: MESSAGE_AUTHOR_REQUIRED", TELEGRAM_EDIT_GONE},
+	    {400, "Bad Request: message can't be deleted for everyone", TELEGRAM_REFUSED},
+	    {403, "Forbidden: MESSAGE_DELETE_FORBIDDEN", TELEGRAM_REFUSED},
+	    {403, "Forbidden: message can't be deleted", TELEGRAM_REFUSED},
 	    {400, "Bad Request: PHOTO_INVALID_DIMENSIONS", TELEGRAM_AS_DOCUMENT},
+	    {400, "Bad Request: PHOTO_SAVE_FILE_INVALID", TELEGRAM_AS_DOCUMENT},
+	    {400, "Bad Request: PHOTO_EXT_INVALID", TELEGRAM_AS_DOCUMENT},
+	    {400, "Bad Request: PHOTO_INVALID", TELEGRAM_AS_DOCUMENT},
 	    {400, "Bad Request: IMAGE_PROCESS_FAILED", TELEGRAM_AS_DOCUMENT},
 	    {400,
 		"Bad Request: file of size 13160455 bytes is too big for a photo; the maximum size is "
-		"10485760 "
-		"bytes",
+		"10485760 bytes",
 		TELEGRAM_AS_DOCUMENT},
+	    {400, "Bad Request: group send failed: message #2: PHOTO_INVALID_DIMENSIONS",
+		TELEGRAM_AS_DOCUMENT},
+	    {400, "Bad Request: GROUPED_MEDIA_INVALID", TELEGRAM_AS_DOCUMENT},
 	    {400, "Bad Request: chat not found", TELEGRAM_UNREACHABLE},
-	    {400, "Bad Request: PEER_ID_INVALID", TELEGRAM_UNREACHABLE},
 	    {400, "Bad Request: user is deactivated", TELEGRAM_UNREACHABLE},
+	    {400, "Bad Request: group chat was deactivated", TELEGRAM_UNREACHABLE},
+	    {400, "Bad Request: group chat was deleted", TELEGRAM_UNREACHABLE},
+	    {400, "Bad Request: group chat was upgraded to a supergroup chat", TELEGRAM_UNREACHABLE},
+	    {400, "Bad Request: group is deactivated", TELEGRAM_UNREACHABLE},
 	    {400, "Bad Request: have no rights to send a message", TELEGRAM_UNREACHABLE},
-	    {400, "Bad Request: need administrator rights in the channel chat", TELEGRAM_UNREACHABLE},
+	    {400, "Bad Request: have no write access to the chat", TELEGRAM_UNREACHABLE},
 	    {400, "Bad Request: not enough rights to send text messages to the chat", TELEGRAM_UNREACHABLE},
 	    {400, "Bad Request: not enough rights to send photos to the chat", TELEGRAM_REFUSED},
-	    {400, "Bad Request: message thread not found", TELEGRAM_NO_THREAD},
-	    {400, "Bad Request: message to be replied not found", TELEGRAM_NO_REPLY},
-	    {400, "Bad Request: query is too old and response timeout expired or query ID is invalid",
-		TELEGRAM_REFUSED},
-	    {400, "Bad Request: message can't be deleted", TELEGRAM_REFUSED},
-	    {400, "Bad Request: message to edit not found", TELEGRAM_EDIT_GONE},
-	    {400, "Bad Request: message can't be edited", TELEGRAM_EDIT_GONE},
-	    {400, "Bad Request: group chat was upgraded to a supergroup chat", TELEGRAM_UNREACHABLE},
+	    {400, "Bad Request: need administrator rights in the channel chat", TELEGRAM_UNREACHABLE},
+	    {400, "Bad Request: bot is not a member of the channel chat", TELEGRAM_UNREACHABLE},
+	    {400, "Bad Request: bot was kicked from the supergroup chat", TELEGRAM_UNREACHABLE},
+	    {400, "Bad Request: PEER_ID_INVALID", TELEGRAM_UNREACHABLE},
+	    {400, "Bad Request: CHAT_ID_INVALID", TELEGRAM_UNREACHABLE},
+	    {400, "Bad Request: CHAT_WRITE_FORBIDDEN", TELEGRAM_UNREACHABLE},
+	    {400, "Bad Request: CHAT_SEND_PLAIN_FORBIDDEN", TELEGRAM_UNREACHABLE},
+	    {400, "Bad Request: CHAT_SEND_PHOTOS_FORBIDDEN", TELEGRAM_REFUSED},
+	    {400, "Bad Request: CHAT_RESTRICTED", TELEGRAM_UNREACHABLE},
+	    {400, "Bad Request: CHANNEL_PRIVATE", TELEGRAM_UNREACHABLE},
+	    {400, "Bad Request: INPUT_USER_DEACTIVATED", TELEGRAM_UNREACHABLE},
+	    {400, "Bad Request: USER_IS_BLOCKED", TELEGRAM_UNREACHABLE},
+	    {400, "Bad Request: YOU_BLOCKED_USER", TELEGRAM_UNREACHABLE},
+	    {400, "Bad Request: USER_IS_BOT", TELEGRAM_UNREACHABLE},
 	    {403, "Forbidden: bot was blocked by the user", TELEGRAM_UNREACHABLE},
 	    {403, "Forbidden: user is deactivated", TELEGRAM_UNREACHABLE},
 	    {403, "Forbidden: bot was kicked from the group chat", TELEGRAM_UNREACHABLE},
 	    {403, "Forbidden: bot can't initiate conversation with a user", TELEGRAM_UNREACHABLE},
+	    {403, "Forbidden: CHAT_SEND_PLAIN_FORBIDDEN", TELEGRAM_UNREACHABLE},
+	    {403, "Forbidden: CHAT_SEND_PHOTOS_FORBIDDEN", TELEGRAM_REFUSED},
 	    {403, "Forbidden: words of next year", TELEGRAM_UNREACHABLE},
+	    {400, "Bad Request: query is too old and response timeout expired or query ID is invalid",
+		TELEGRAM_REFUSED},
 	    {418, "Something new", TELEGRAM_REFUSED},
 	};
 
@@ -123,21 +169,27 @@ static void success(void **state)
 	assert_int_equal(reply.verdict, TELEGRAM_OK);
 	assert_true(json_object_get_boolean(reply.result));
 	telegram_reply_free(&reply);
+}
 
-	reply = read_answer(400,
-	    "{\"ok\":false,\"error_code\":400,\"description\":\"Bad Request: message is not modified: "
-	    "specified new "
-	    "message content is the same\"}",
-	    -1);
-	assert_int_equal(reply.verdict, TELEGRAM_OK);
-	assert_null(reply.result);
-	telegram_reply_free(&reply);
+/* What was asked for is so already: that it was refused is nobody's concern. */
+static void nothing_to_do_is_success(void **state)
+{
+	static const char *const descriptions[] = {
+	    "message is not modified: specified new message content is the same", "MESSAGE_NOT_MODIFIED",
+	    "message to delete not found"};
 
-	reply = read_answer(400,
-	    "{\"ok\":false,\"error_code\":400,\"description\":\"Bad Request: message to delete not found\"}",
-	    -1);
-	assert_int_equal(reply.verdict, TELEGRAM_OK);
-	telegram_reply_free(&reply);
+	(void)state;
+	for (size_t i = 0; i < sizeof descriptions / sizeof descriptions[0]; i++) {
+		struct telegram_reply reply;
+		char body[256];
+
+		snprintf(body, sizeof body,
+		    "{\"ok\":false,\"error_code\":400,\"description\":\"Bad Request: %s\"}", descriptions[i]);
+		reply = read_answer(400, body, -1);
+		assert_int_equal(reply.verdict, TELEGRAM_OK);
+		assert_null(reply.result);
+		telegram_reply_free(&reply);
+	}
 }
 
 static void migration(void **state)
@@ -194,7 +246,9 @@ static void not_telegrams_json(void **state)
 		const char *description;
 	} table[] = {
 	    {502, "<html><head><title>502 Bad Gateway</title>", TELEGRAM_RETRY, "HTTP 502"},
-	    {413, "<html><title>413 Request Entity Too Large</title>", TELEGRAM_AS_DOCUMENT, "HTTP 413"},
+	    {413, "<html><title>413 Request Entity Too Large</title>", TELEGRAM_AS_DOCUMENT, too_large},
+	    {413, "{\"ok\":false,\"error_code\":413,\"description\":\"Request Entity Too Large\"}",
+		TELEGRAM_AS_DOCUMENT, too_large},
 	    {403, "<html>a proxy's words", TELEGRAM_RETRY, "HTTP 403"},
 	    {400, "<html>plain HTTP to an HTTPS port", TELEGRAM_RETRY, "HTTP 400"},
 	    {302, "", TELEGRAM_RETRY, "HTTP 302"},
@@ -252,6 +306,7 @@ static void no_answer(void **state)
 		telegram_read(&answer, &reply);
 		assert_int_equal(reply.verdict, table[i].verdict);
 		assert_int_equal(reply.error_code, 0);
+		assert_int_equal(reply.failure, table[i].failure);
 		assert_string_equal(reply.description, "why");
 	}
 }
@@ -307,6 +362,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(errors),
 	    cmocka_unit_test(success),
+	    cmocka_unit_test(nothing_to_do_is_success),
 	    cmocka_unit_test(migration),
 	    cmocka_unit_test(waits),
 	    cmocka_unit_test(not_telegrams_json),
