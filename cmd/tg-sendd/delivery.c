@@ -214,8 +214,7 @@ static void start(struct sendd *sendd, struct delivery *delivery)
 
 	push(&sendd->flying, delivery);
 	if (telegram_start(sendd->client, &sendd->telegram, message->method, parameters, path ? &file : NULL,
-		timeout_ms, on_answer, delivery, &delivery->transfer,
-		&error) != 0) {
+		timeout_ms, on_answer, delivery, &delivery->transfer, &error) != 0) {
 		delivery->reply.verdict = error_is_temporary(error.kind) ? TELEGRAM_RETRY : TELEGRAM_REFUSED;
 		snprintf(delivery->reply.description, sizeof delivery->reply.description, "%s", error.text);
 		end(delivery);

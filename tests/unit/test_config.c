@@ -268,7 +268,8 @@ static void test_manual_keys(void **state)
 }
 
 static const char full[] =
-    "telegram: {token_file: /t, api_url: 'http://127.0.0.1:8081/', proxy: 'socks5h://[::1]:1080', timeout: 5s}\n"
+    "telegram: {token_file: /t, api_url: 'http://127.0.0.1:8081/', proxy: 'socks5h://[::1]:1080', timeout: "
+    "5s}\n"
     "store: {path: /s, map_size: 1M}\n"
     "socket: {path: /x.sock, group: '', mode: 600}\n"
     "access: {front_ends: [], operators: [root, '%wheel'], groups: []}\n"
