@@ -90,6 +90,7 @@ struct config {
 	struct {
 		char *path, *group; /* group "": leave it */
 		int mode;	    /* permission bits */
+		int64_t request_timeout_ms;
 	} socket;
 	struct {
 		struct config_list front_ends, operators; /* accounts and %groups */

@@ -37,6 +37,8 @@ static const struct config_key socket_keys[] = {
     {"path", .set = config_set_socket, IN(socket.path), .fallback = "/run/tgtools/tgtools.sock"},
     {"group", .set = config_set_group_or_none, IN(socket.group), .fallback = "tgtools-users"},
     {"mode", .set = config_set_mode, IN(socket.mode), .fallback = "0660"},
+    {"request_timeout", .set = config_set_duration, IN(socket.request_timeout_ms), .fallback = "60s",
+	BETWEEN(CONFIG_SECOND, CONFIG_DAY)},
     {0},
 };
 

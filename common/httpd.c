@@ -131,6 +131,7 @@ static void on_completed(
 
 struct framing {
 	unsigned lengths, encodings;
+	bool unknown; /* an encoding that libmicrohttpd does not know: it would read on until the end */
 };
 
 static enum MHD_Result count_framing(
@@ -139,9 +140,11 @@ static enum MHD_Result count_framing(
 	struct framing *framing = context;
 
 	(void)kind;
-	(void)value;
 	framing->lengths += strcasecmp(key, "Content-Length") == 0;
-	framing->encodings += strcasecmp(key, "Transfer-Encoding") == 0;
+	if (strcasecmp(key, "Transfer-Encoding") == 0) {
+		framing->encodings++;
+		framing->unknown |= value == NULL || strcasecmp(value, "chunked") != 0;
+	}
 	return MHD_YES;
 }
 
@@ -150,7 +153,7 @@ static bool framing_is_clear(struct MHD_Connection *peer)
 	struct framing framing = {0};
 
 	MHD_get_connection_values(peer, MHD_HEADER_KIND, count_framing, &framing);
-	return framing.lengths + framing.encodings <= 1;
+	return framing.lengths + framing.encodings <= 1 && !framing.unknown;
 }
 
 static enum MHD_Result send_answer(struct httpd_request *request)

@@ -4,7 +4,7 @@
  *
  * Defences: a bound on connections in all and for each uid, an absolute deadline for receiving a request
  * and for taking its answer, capped bodies, no ambiguous framing (a duplicate Content-Length, or one beside
- * Transfer-Encoding, is refused).
+ * Transfer-Encoding, or another encoding than chunked, is refused).
  */
 #ifndef TGTOOLS_HTTPD_H
 #define TGTOOLS_HTTPD_H

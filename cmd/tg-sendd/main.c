@@ -19,7 +19,6 @@
 enum {
 	CONNECTIONS = 900,
 	CONNECTIONS_PER_UID = 64,
-	REQUEST_MS = 60000,
 	STOP_MS = 10000,
 	HOUSEKEEPING_MS = 3600000,
 };
@@ -145,8 +144,8 @@ static int open_store(struct sendd *sendd, int *lock_fd, struct error *error)
 
 static int open_server(struct sendd *sendd, int *listen_fd, struct error *error)
 {
-	static const struct httpd_limits limits = {CONNECTIONS, CONNECTIONS_PER_UID, REQUEST_MS};
 	const struct config *config = sendd->config;
+	struct httpd_limits limits = {CONNECTIONS, CONNECTIONS_PER_UID, config->socket.request_timeout_ms};
 	struct httpd_handler handler;
 
 	*listen_fd = socket_listen(config->socket.path, config->socket.group, config->socket.mode, error);

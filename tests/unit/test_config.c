@@ -92,6 +92,7 @@ static void check_defaults(const struct config *c)
 	assert_string_equal(c->socket.path, "/run/tgtools/tgtools.sock");
 	assert_string_equal(c->socket.group, "tgtools-users");
 	assert_int_equal(c->socket.mode, 0660);
+	assert_int_equal(c->socket.request_timeout_ms, 60000);
 	assert_int_equal(c->access.front_ends.count, 1);
 	assert_string_equal(c->access.front_ends.items[0], "www-data");
 	assert_int_equal(c->access.operators.count, 1);
@@ -271,7 +272,7 @@ static const char full[] =
     "telegram: {token_file: /t, api_url: 'http://127.0.0.1:8081/', proxy: 'socks5h://[::1]:1080', timeout: "
     "5s}\n"
     "store: {path: /s, map_size: 1M}\n"
-    "socket: {path: /x.sock, group: '', mode: 600}\n"
+    "socket: {path: /x.sock, group: '', mode: 600, request_timeout: 2s}\n"
     "access: {front_ends: [], operators: [root, '%wheel'], groups: []}\n"
     "delivery: {overall_per_second: 0.5, chat_per_second: 0, chat_burst: 1, group_per_minute: 0,\n"
     "           parallel: 256, keep: 90s, policy: at-most-once, user_quota: 1}\n"
@@ -312,6 +313,7 @@ static void test_every_key(void **state)
 	assert_int_equal(c->store.map_size_bytes, 1 << 20);
 	assert_string_equal(c->socket.group, "");
 	assert_int_equal(c->socket.mode, 0600);
+	assert_int_equal(c->socket.request_timeout_ms, 2000);
 	assert_int_equal(c->access.front_ends.count, 0);
 	assert_int_equal(c->access.groups.count, 0);
 	assert_string_equal(c->access.operators.items[1], "%wheel");
