@@ -91,11 +91,13 @@ static bool has_reply(const struct store_message *message)
 	return has(message, names);
 }
 
-/* Our own file, or an album with a picture in it. */
+/* A picture of ours (one that Telegram has, or fetches, stands in the parameters), or an album with one. */
 static bool is_picture(const struct store_message *message)
 {
+	static const char *const names[] = {"photo", NULL};
 	struct json_object *media = NULL;
-	bool found = message->file_parameter != NULL && strcmp(message->file_parameter, "photo") == 0;
+	bool found =
+	    message->method != NULL && strcasecmp(message->method, "sendPhoto") == 0 && !has(message, names);
 
 	json_object_object_get_ex(message->parameters, "media", &media);
 	if (!json_object_is_type(media, json_type_array))

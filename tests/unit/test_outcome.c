@@ -43,48 +43,48 @@ static void every_verdict_has_its_action(void **state)
 {
 	static const struct {
 		enum telegram_verdict verdict;
-		const char *method, *file, *parameters;
+		const char *method, *parameters;
 		enum outcome_action action;
 	} table[] = {
-	    {TELEGRAM_OK, "sendMessage", NULL, "{}", OUTCOME_DELIVERED},
-	    {TELEGRAM_WAIT, "sendMessage", NULL, "{}", OUTCOME_AGAIN},
-	    {TELEGRAM_RETRY, "sendMessage", NULL, "{}", OUTCOME_AGAIN},
-	    {TELEGRAM_UNCERTAIN, "sendMessage", NULL, "{}", OUTCOME_AGAIN},
-	    {TELEGRAM_CONFLICT, "sendMessage", NULL, "{}", OUTCOME_AGAIN},
-	    {TELEGRAM_BAD_TOKEN, "sendMessage", NULL, "{}", OUTCOME_AGAIN},
-	    {TELEGRAM_UNREACHABLE, "sendMessage", NULL, "{}", OUTCOME_DEAD},
-	    {TELEGRAM_REFUSED, "sendMessage", NULL, "{}", OUTCOME_DEAD},
-	    {TELEGRAM_MIGRATED, "sendMessage", NULL, "{}", OUTCOME_MOVE},
+	    {TELEGRAM_OK, "sendMessage", "{}", OUTCOME_DELIVERED},
+	    {TELEGRAM_WAIT, "sendMessage", "{}", OUTCOME_AGAIN},
+	    {TELEGRAM_RETRY, "sendMessage", "{}", OUTCOME_AGAIN},
+	    {TELEGRAM_UNCERTAIN, "sendMessage", "{}", OUTCOME_AGAIN},
+	    {TELEGRAM_CONFLICT, "sendMessage", "{}", OUTCOME_AGAIN},
+	    {TELEGRAM_BAD_TOKEN, "sendMessage", "{}", OUTCOME_AGAIN},
+	    {TELEGRAM_UNREACHABLE, "sendMessage", "{}", OUTCOME_DEAD},
+	    {TELEGRAM_REFUSED, "sendMessage", "{}", OUTCOME_DEAD},
+	    {TELEGRAM_MIGRATED, "sendMessage", "{}", OUTCOME_MOVE},
 
-	    {TELEGRAM_PLAIN_TEXT, "sendMessage", NULL, "{'parse_mode':'HTML'}", OUTCOME_PLAIN_TEXT},
-	    {TELEGRAM_PLAIN_TEXT, "sendMessage", NULL, "{'entities':[]}", OUTCOME_PLAIN_TEXT},
-	    {TELEGRAM_PLAIN_TEXT, "sendPhoto", "photo", "{'caption_entities':[]}", OUTCOME_PLAIN_TEXT},
-	    {TELEGRAM_PLAIN_TEXT, "sendMediaGroup", NULL, "{'media':[{},{'parse_mode':'HTML'}]}",
+	    {TELEGRAM_PLAIN_TEXT, "sendMessage", "{'parse_mode':'HTML'}", OUTCOME_PLAIN_TEXT},
+	    {TELEGRAM_PLAIN_TEXT, "sendMessage", "{'entities':[]}", OUTCOME_PLAIN_TEXT},
+	    {TELEGRAM_PLAIN_TEXT, "sendPhoto", "{'caption_entities':[]}", OUTCOME_PLAIN_TEXT},
+	    {TELEGRAM_PLAIN_TEXT, "sendMediaGroup", "{'media':[{},{'parse_mode':'HTML'}]}",
 		OUTCOME_PLAIN_TEXT},
-	    {TELEGRAM_PLAIN_TEXT, "sendMessage", NULL, "{'text':'hi'}", OUTCOME_DEAD},
-	    {TELEGRAM_PLAIN_TEXT, "sendMediaGroup", NULL, "{'media':[{},7]}", OUTCOME_DEAD},
+	    {TELEGRAM_PLAIN_TEXT, "sendMessage", "{'text':'hi'}", OUTCOME_DEAD},
+	    {TELEGRAM_PLAIN_TEXT, "sendMediaGroup", "{'media':[{},7]}", OUTCOME_DEAD},
 
-	    {TELEGRAM_AS_DOCUMENT, "sendPhoto", "photo", "{}", OUTCOME_AS_DOCUMENT},
-	    {TELEGRAM_AS_DOCUMENT, "sendDocument", "document", "{}", OUTCOME_DEAD},
-	    {TELEGRAM_AS_DOCUMENT, "sendMessage", NULL, "{}", OUTCOME_DEAD},
-	    {TELEGRAM_AS_DOCUMENT, "sendMediaGroup", NULL, "{'media':[{'type':'document'},{'type':'photo'}]}",
+	    {TELEGRAM_AS_DOCUMENT, "sendPhoto", "{}", OUTCOME_AS_DOCUMENT},
+	    {TELEGRAM_AS_DOCUMENT, "sendPhoto", "{'photo':'https://example.org/x.png'}", OUTCOME_DEAD},
+	    {TELEGRAM_AS_DOCUMENT, "sendDocument", "{}", OUTCOME_DEAD},
+	    {TELEGRAM_AS_DOCUMENT, "sendMessage", "{}", OUTCOME_DEAD},
+	    {TELEGRAM_AS_DOCUMENT, "sendMediaGroup", "{'media':[{'type':'document'},{'type':'photo'}]}",
 		OUTCOME_AS_DOCUMENT},
-	    {TELEGRAM_AS_DOCUMENT, "sendMediaGroup", NULL, "{'media':[{'type':'document'},{}]}",
-		OUTCOME_DEAD},
-	    {TELEGRAM_AS_DOCUMENT, "sendMediaGroup", NULL, "{'media':'photo'}", OUTCOME_DEAD},
+	    {TELEGRAM_AS_DOCUMENT, "sendMediaGroup", "{'media':[{'type':'document'},{}]}", OUTCOME_DEAD},
+	    {TELEGRAM_AS_DOCUMENT, "sendMediaGroup", "{'media':'photo'}", OUTCOME_DEAD},
 
-	    {TELEGRAM_AS_TEXT_FILE, "sendMessage", NULL, "{'text':'hi'}", OUTCOME_AS_TEXT_FILE},
-	    {TELEGRAM_AS_TEXT_FILE, "sendDocument", "document", "{'caption':'short'}", OUTCOME_DEAD},
-	    {TELEGRAM_AS_TEXT_FILE, "sendDocument", "document", "{}", OUTCOME_DEAD},
+	    {TELEGRAM_AS_TEXT_FILE, "sendMessage", "{'text':'hi'}", OUTCOME_AS_TEXT_FILE},
+	    {TELEGRAM_AS_TEXT_FILE, "sendDocument", "{'caption':'short'}", OUTCOME_DEAD},
+	    {TELEGRAM_AS_TEXT_FILE, "sendDocument", "{}", OUTCOME_DEAD},
 
-	    {TELEGRAM_NO_THREAD, "sendMessage", NULL, "{'message_thread_id':7}", OUTCOME_NO_THREAD},
-	    {TELEGRAM_NO_THREAD, "sendMessage", NULL, "{}", OUTCOME_DEAD},
-	    {TELEGRAM_NO_REPLY, "sendMessage", NULL, "{'reply_parameters':{}}", OUTCOME_NO_REPLY},
-	    {TELEGRAM_NO_REPLY, "sendMessage", NULL, "{'reply_to_message_id':7}", OUTCOME_NO_REPLY},
-	    {TELEGRAM_NO_REPLY, "sendMessage", NULL, "{}", OUTCOME_DEAD},
-	    {TELEGRAM_EDIT_GONE, "editMessageText", NULL, "{'text':'hi'}", OUTCOME_SEND_ANEW},
-	    {TELEGRAM_EDIT_GONE, "deleteMessage", NULL, "{}", OUTCOME_DEAD},
-	    {TELEGRAM_EDIT_GONE, "sendMessage", NULL, "{}", OUTCOME_DEAD},
+	    {TELEGRAM_NO_THREAD, "sendMessage", "{'message_thread_id':7}", OUTCOME_NO_THREAD},
+	    {TELEGRAM_NO_THREAD, "sendMessage", "{}", OUTCOME_DEAD},
+	    {TELEGRAM_NO_REPLY, "sendMessage", "{'reply_parameters':{}}", OUTCOME_NO_REPLY},
+	    {TELEGRAM_NO_REPLY, "sendMessage", "{'reply_to_message_id':7}", OUTCOME_NO_REPLY},
+	    {TELEGRAM_NO_REPLY, "sendMessage", "{}", OUTCOME_DEAD},
+	    {TELEGRAM_EDIT_GONE, "editMessageText", "{'text':'hi'}", OUTCOME_SEND_ANEW},
+	    {TELEGRAM_EDIT_GONE, "deleteMessage", "{}", OUTCOME_DEAD},
+	    {TELEGRAM_EDIT_GONE, "sendMessage", "{}", OUTCOME_DEAD},
 	};
 
 	(void)state;
@@ -93,7 +93,6 @@ static void every_verdict_has_its_action(void **state)
 		struct outcome outcome;
 
 		message.method = strdup(table[i].method);
-		message.file_parameter = table[i].file != NULL ? strdup(table[i].file) : NULL;
 		outcome = decide(table[i].verdict, &message, &rules);
 		if (outcome.action != table[i].action)
 			fail_msg("verdict %d, %s %s: action %d", table[i].verdict, table[i].method,
