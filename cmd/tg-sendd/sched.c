@@ -7,7 +7,7 @@
 #include "pace.h"
 #include "xalloc.h"
 
-enum { IDLE_MS = 60000, TABLE_MIN = 64, CATCH_UP = 12 };
+enum { IDLE_MS = 60000, TABLE_MIN = 64, AT_ONCE = 28 };
 
 /* What stands in a hash table, by id, and in one list. */
 struct item {
@@ -362,8 +362,8 @@ static void count_sent(struct sched *sched, struct chat *chat, int64_t at_ms)
 /*
  * When one more may leave for any chat. Two buckets: one counts starts and spreads them, a third of a
  * second's worth at once, to keep several connections busy. The other one counts answers, and what is under
- * way, and is what keeps the limit: CATCH_UP is what a late turn of the loop may make up for. With the
- * default of 16 in parallel, at most 28 arrive at once.
+ * way, and is what keeps the limit: a little less than Telegram's own bucket is said to hold, which is 30,
+ * also after a turn of the loop that came late.
  */
 static int64_t gate_due(const struct sched *sched)
 {
@@ -374,8 +374,8 @@ static int64_t gate_due(const struct sched *sched)
 	interval_ns = pace_interval_ns(sched->limits.overall_per_second);
 	burst = (int64_t)fmax(1, sched->limits.overall_per_second / 3);
 	due = later(due, pace_due_ms(sched->start_full_ns, interval_ns, burst, 1));
-	return later(due, pace_due_ms(sched->answer_full_ns, interval_ns, sched->limits.parallel + CATCH_UP,
-			      sched->under_way + 1));
+	return later(due, pace_due_ms(sched->answer_full_ns, interval_ns,
+			      later(AT_ONCE, sched->limits.parallel), sched->under_way + 1));
 }
 
 /* ---- where a chat belongs ---- */

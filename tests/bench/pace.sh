@@ -21,7 +21,7 @@ cat >"$dir/tgtools.yaml" <<YAML
 telegram: {token_file: $dir/token, api_url: "http://127.0.0.1:$port"}
 store: {path: $dir/store, map_size: 1G}
 socket: {path: $dir/sock, group: "", mode: "0600"}
-delivery: {overall_per_second: 3000, chat_per_second: 100, group_per_minute: 2000}
+delivery: {overall_per_second: 3000, chat_per_second: 100, group_per_minute: 2000, parallel: 28}
 log: {level: warning}
 YAML
 "$bin/tg-sendd" -c "$dir/tgtools.yaml" &

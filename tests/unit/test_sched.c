@@ -731,21 +731,20 @@ struct flight {
  * Messages arrive late, in another order, after a stall all at once: the server, which has no patience at
  * all, refuses none, and the rate is what it allows.
  */
-static void the_limits_hold_however_late_a_message_arrives(void **state)
+static void play_late_arrivals(int64_t parallel)
 {
 	enum { CHATS = 1000, SECONDS = 120, RATE = 3000 };
 	const struct sched_limits limits = {.overall_per_second = RATE,
 	    .chat_per_second = 100,
 	    .chat_burst = 3,
 	    .group_per_minute = 2000,
-	    .parallel = 16};
+	    .parallel = parallel};
 	struct sched *sched = sched_new(&limits, 0);
 	struct server server = {0};
 	struct flight flights[64];
 	int64_t count = 0, sent = 0, stalled_until = 0, chat;
 	unsigned seed = 7;
 
-	(void)state;
 	/* One chat and one group have more than they may get. */
 	for (int64_t i = 1; i <= CHATS; i++)
 		add(sched, i == 2 ? -2 : i, 1, i <= 2 ? 100000 : RATE * SECONDS / CHATS, 0);
@@ -783,6 +782,13 @@ static void the_limits_hold_however_late_a_message_arrives(void **state)
 	}
 	assert_in_range(sent, RATE * SECONDS * 96 / 100, RATE * SECONDS + 30);
 	sched_free(sched);
+}
+
+static void the_limits_hold_however_late_a_message_arrives(void **state)
+{
+	(void)state;
+	play_late_arrivals(16);
+	play_late_arrivals(28);
 }
 
 int main(void)
