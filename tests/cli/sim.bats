@@ -476,6 +476,43 @@ raw() {
 	fails "can't use file of type Document as Photo"
 }
 
+@test "sim: an album arrives whole, or what is wrong with one of its files is told" {
+	chat_exists
+	png "$DIR/a.png" 640 480
+	png "$DIR/broad.png" 2100 100
+	echo text >"$DIR/text.txt"
+	album() { call sendMediaGroup -F chat_id=7 -F "first=@$DIR/a.png" -F "media=$1" -F "second=@${2:-$DIR/a.png}"; }
+	output=$(album '[{"type":"photo","media":"attach://first","caption":"*x*","parse_mode":"MarkdownV2"},{"type":"photo","media":"attach:\/\/second"}]')
+	has '.result | length == 2 and .[0].caption == "x" and .[0].media_group_id == .[1].media_group_id and .[1].photo[-1].width == 640'
+	output=$(album '[{"type":"document","media":"attach://first"},{"type":"document","media":"attach://second","caption":"c"}]' "$DIR/text.txt")
+	has '.result[1] | .document.file_name == "text.txt" and .caption == "c"'
+	[[ $(sim GET '/sim/chat?id=7' | jq '.messages | length') == 4 ]]
+	while IFS='|' read -r media text; do
+		output=$(album "$media" "$DIR/broad.png")
+		fails "$text"
+	done <<-'CASES'
+		[{"type":"photo","media":"attach://first"},{"type":"photo","media":"attach://second"}]|PHOTO_INVALID_DIMENSIONS
+		[{"type":"photo","media":"attach://first"},{"type":"document","media":"attach://second"}]|document can't be mixed with other media types
+		[{"type":"photo","media":"attach://first"},{"type":"photo","media":"attach://third"}]|unknown parameter "second"
+		[{"type":"photo","media":"attach://first"},{"type":"photo","media":"attach://second","captoin":"x"}]|can't parse InputMedia: unknown field "captoin"
+	CASES
+	output=$(call sendMediaGroup -F chat_id=7 -F "first=@$DIR/a.png" -F 'media=[{"type":"photo","media":"attach://first"}]')
+	fails "too few messages to send as an album"
+	[[ $(sim GET '/sim/chat?id=7' | jq '.messages | length') == 4 ]]
+}
+
+@test "sim: an edit puts another file in the place of a file or of a text" {
+	chat_exists
+	png "$DIR/a.png" 640 480
+	id=$(json sendMessage '{"chat_id":7,"text":"a"}' | jq .result.message_id)
+	output=$(call editMessageMedia -F chat_id=7 -F message_id="$id" -F "new=@$DIR/a.png" -F 'media={"type":"photo","media":"attach://new","caption":"b"}')
+	has '.result | .caption == "b" and .photo[-1].width == 640 and has("edit_date")'
+	output=$(call editMessageMedia -F chat_id=7 -F message_id="$id" -F "new=@$DIR/a.png" -F 'media={"type":"document","media":"attach://new"}')
+	has '.result | .document.file_name == "a.png" and (has("caption") or has("photo") | not)'
+	output=$(json editMessageMedia '{"chat_id":7,"message_id":999,"media":{"type":"photo","media":"https://example.org/a.png"}}')
+	fails "message to edit not found"
+}
+
 @test "sim: a caption has 1024 code points" {
 	chat_exists
 	output=$(call sendDocument -d chat_id=7 -d document=https://example.org/a --data-urlencode "caption=$(times 1024 😀)")

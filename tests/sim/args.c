@@ -340,14 +340,38 @@ static bool bind_json(struct arg *arg, const struct field *f, struct buf *why)
 	return true;
 }
 
+static bool is_attachment(struct slice s, struct slice name)
+{
+	return slice_starts(s, "attach://") && s.len - 9 == name.len &&
+	       memcmp(s.at + 9, name.at, name.len) == 0;
+}
+
+/* An array of InputMedia, or one. */
+static bool mentions(struct json_object *value, struct slice name)
+{
+	struct json_object *media = NULL;
+
+	if (json_object_is_type(value, json_type_array)) {
+		for (size_t i = 0; i < json_object_array_length(value); i++)
+			if (mentions(json_object_array_get_idx(value, i), name))
+				return true;
+		return false;
+	}
+	return json_object_is_type(value, json_type_object) &&
+	       json_object_object_get_ex(value, "media", &media) &&
+	       json_object_is_type(media, json_type_string) &&
+	       is_attachment((struct slice){(char *)(uintptr_t)json_object_get_string(media),
+				 (size_t)json_object_get_string_len(media)},
+		   name);
+}
+
 /* A file under a name of its own is fine if some parameter says attach://NAME. */
 static bool attached(const struct args *a, struct slice name)
 {
 	for (size_t i = 0; i < a->count; i++) {
 		struct slice s = a->list[i].text;
 
-		if (!a->list[i].is_file && slice_starts(s, "attach://") && s.len - 9 == name.len &&
-		    memcmp(s.at + 9, name.at, name.len) == 0)
+		if (!a->list[i].is_file && (is_attachment(s, name) || mentions(a->list[i].json, name)))
 			return true;
 	}
 	return false;
@@ -373,21 +397,29 @@ static bool bind_one(struct arg *arg, const struct field *f, struct buf *why)
 	return bind_text(arg, f, why);
 }
 
+static bool unknown(struct slice name, struct buf *why)
+{
+	buf_printf(why, "unknown parameter \"%.*s\"", (int)(name.len < 64 ? name.len : 64), name.at);
+	return false;
+}
+
 bool args_bind(struct args *a, const struct field *fields, struct buf *why)
 {
 	for (size_t i = 0; i < a->count; i++) {
 		struct arg *arg = &a->list[i];
 		const struct field *f = field_find(fields, arg->name.at, arg->name.len);
 
-		if (!f && arg->is_file && attached(a, arg->name))
-			continue;
-		if (!f) {
-			buf_printf(why, "unknown parameter \"%.*s\"",
-			    (int)(arg->name.len < 64 ? arg->name.len : 64), arg->name.at);
+		if (!f && !arg->is_file)
+			return unknown(arg->name, why);
+		if (f && !bind_one(arg, f, why))
 			return false;
-		}
-		if (!bind_one(arg, f, why))
-			return false;
+	}
+	/* What attaches a file may stand behind it. */
+	for (size_t i = 0; i < a->count; i++) {
+		const struct arg *arg = &a->list[i];
+
+		if (!field_find(fields, arg->name.at, arg->name.len) && !attached(a, arg->name))
+			return unknown(arg->name, why);
 	}
 	return true;
 }

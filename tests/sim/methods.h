@@ -27,6 +27,8 @@ int method_edit_message_text(struct call *c);
 int method_edit_message_reply_markup(struct call *c);
 int method_delete_message(struct call *c);
 int method_answer_callback_query(struct call *c);
+int method_send_media_group(struct call *c);
+int method_edit_message_media(struct call *c);
 int method_send_chat_action(struct call *c);
 int method_set_my_commands(struct call *c);
 int method_get_my_commands(struct call *c);

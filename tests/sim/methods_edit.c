@@ -1,6 +1,6 @@
-/* editMessageText, editMessageReplyMarkup, deleteMessage, answerCallbackQuery */
-#include "api.h"
+/* editMessageText, editMessageMedia, editMessageReplyMarkup, deleteMessage, answerCallbackQuery */
 #include "methods.h"
+#include "send.h"
 #include "utf8.h"
 
 #include <stdlib.h>
@@ -133,6 +133,32 @@ int method_edit_message_text(struct call *c)
 	message_set_text(m, f->text.data, f->text.len);
 	replace(&e->entities, entities);
 	replace(&e->markup, markup); /* left out, it is taken away: so does Telegram */
+	return edited(c, chat, m);
+}
+
+/* A text may become a picture or a file; that it is the same as before is not found out. */
+int method_edit_message_media(struct call *c)
+{
+	struct formatted *f = &c->sim->formatted;
+	struct json_object *item = args_json(&c->args, "media");
+	struct chat *chat = NULL;
+	struct media media;
+	char *markup = NULL;
+	struct message *m;
+	struct extra *e;
+
+	if (!item)
+		return call_bad(c, "there is no media in the request");
+	m = target_of_edit(c, &chat);
+	if (!m || media_read(c, item, &media) < 0 || !call_markup(c, &markup))
+		return -1;
+	e = message_extra(m);
+	e->file = send_keep_file(c, media.photo, &media.source);
+	message_set_text(m, f->text.data, f->text.len);
+	if (f->text.len == 0)
+		replace(&m->text, NULL);
+	replace(&e->entities, entities_text(c, f));
+	replace(&e->markup, markup);
 	return edited(c, chat, m);
 }
 

@@ -1,7 +1,6 @@
 /* sendMessage, sendPhoto, sendDocument, sendChatAction */
-#include "api.h"
-#include "image.h"
 #include "methods.h"
+#include "send.h"
 #include "sha256.h"
 #include "utf8.h"
 
@@ -10,21 +9,6 @@
 
 #define PHOTO_BYTES_MAX ((size_t)10 << 20)
 #define FILE_BYTES_MAX ((size_t)50 << 20)
-
-/* A message that is checked, about to be sent. */
-struct draft {
-	struct chat *chat;
-	char *markup;
-	int32_t reply_to;
-};
-
-/* Where the bytes of a file come from: one of the three. */
-struct source_file {
-	const struct arg *upload;
-	struct file *known;
-	struct slice url;
-	struct image image;
-};
 
 static bool find_reply(struct call *c, struct draft *d)
 {
@@ -51,7 +35,7 @@ static bool find_reply(struct call *c, struct draft *d)
 
 /* All that can go wrong besides text and file; the pace comes last, so that only what would be sent counts.
  */
-static bool prepare(struct call *c, struct draft *d)
+bool send_prepare(struct call *c, struct draft *d)
 {
 	int64_t wait;
 
@@ -69,7 +53,7 @@ static bool prepare(struct call *c, struct draft *d)
 }
 
 /* The chat must exist and must want to hear from the bot. */
-static struct chat *open_chat(struct call *c)
+struct chat *send_chat(struct call *c)
 {
 	struct chat *chat = call_chat(c);
 
@@ -119,13 +103,14 @@ static void set_extras(
 	char *kept = options(c);
 	struct extra *e;
 
-	if (!kept && !d->markup && !d->reply_to && f->count == 0 && !file && thread == 0)
+	if (!kept && !d->markup && !d->reply_to && !d->group && f->count == 0 && !file && thread == 0)
 		return;
 	e = message_extra(m);
 	e->options = kept;
 	e->markup = d->markup;
 	e->reply_to = d->reply_to;
 	e->file = file;
+	e->group = d->group;
 	e->thread_id = (int32_t)thread;
 	if (f->count > 0) {
 		buf_clear(&c->sim->scratch);
@@ -134,7 +119,7 @@ static void set_extras(
 	}
 }
 
-static int deliver(struct call *c, struct draft *d, const struct formatted *f, struct file *file)
+int send_deliver(struct call *c, struct draft *d, const struct formatted *f, struct file *file)
 {
 	struct sim *sim = c->sim;
 	const char *text = file && f->text.len == 0 ? NULL : f->text.data;
@@ -164,7 +149,7 @@ int method_send_message(struct call *c)
 	buf_clear(&c->sim->why);
 	if (!format_parse(f, text, args_text(&c->args, "parse_mode"), &c->sim->why))
 		return call_bad(c, buf_cstr(&c->sim->why));
-	d.chat = open_chat(c);
+	d.chat = send_chat(c);
 	if (!d.chat)
 		return -1;
 	if (!format_finish(f, args_text(&c->args, "parse_mode").len ? NULL : args_json(&c->args, "entities"),
@@ -174,12 +159,12 @@ int method_send_message(struct call *c)
 		return call_bad(c, "message text is empty");
 	if (utf8_length(f->text.data, f->text.len) > TEXT_MAX)
 		return call_bad(c, "message is too long");
-	if (!prepare(c, &d))
+	if (!send_prepare(c, &d))
 		return -1;
-	return deliver(c, &d, f, NULL);
+	return send_deliver(c, &d, f, NULL);
 }
 
-static int find_string_file(struct call *c, struct slice text, bool photo, struct source_file *s)
+int send_find_file(struct call *c, struct slice text, bool photo, struct source_file *s)
 {
 	const char *kind = photo ? "Photo" : "Document";
 
@@ -213,11 +198,11 @@ static int find_file(struct call *c, const char *parameter, bool photo, struct s
 	if (arg->is_file)
 		s->upload = arg;
 	else
-		return find_string_file(c, arg->text, photo, s);
+		return send_find_file(c, arg->text, photo, s);
 	return 0;
 }
 
-static int check_upload(struct call *c, bool photo, struct source_file *s)
+int send_check_file(struct call *c, bool photo, struct source_file *s)
 {
 	size_t len = s->upload ? s->upload->text.len : 0;
 	const char *wrong = NULL;
@@ -243,7 +228,7 @@ static char *slice_copy(struct slice s)
 	return s.len > 0 ? xstrndup(s.at, s.len) : NULL;
 }
 
-static struct file *keep_file(struct call *c, bool photo, const struct source_file *s)
+struct file *send_keep_file(struct call *c, bool photo, const struct source_file *s)
 {
 	struct file *f;
 
@@ -275,16 +260,16 @@ static int send_file(struct call *c, const char *parameter, bool photo)
 	buf_clear(&c->sim->why);
 	if (!format_parse(f, args_text(&c->args, "caption"), mode, &c->sim->why))
 		return call_bad(c, buf_cstr(&c->sim->why));
-	d.chat = open_chat(c);
+	d.chat = send_chat(c);
 	if (!d.chat)
 		return -1;
 	if (!format_finish(f, mode.len ? NULL : args_json(&c->args, "caption_entities"), &c->sim->why))
 		return call_bad(c, buf_cstr(&c->sim->why));
 	if (utf8_length(f->text.data, f->text.len) > CAPTION_MAX)
 		return call_bad(c, "message caption is too long");
-	if (check_upload(c, photo, &s) < 0 || !prepare(c, &d))
+	if (send_check_file(c, photo, &s) < 0 || !send_prepare(c, &d))
 		return -1;
-	return deliver(c, &d, f, keep_file(c, photo, &s));
+	return send_deliver(c, &d, f, send_keep_file(c, photo, &s));
 }
 
 int method_send_photo(struct call *c)
@@ -310,7 +295,7 @@ int method_send_chat_action(struct call *c)
 		i++;
 	if (i == sizeof(known) / sizeof(*known))
 		return call_bad(c, "wrong parameter action in request");
-	chat = open_chat(c);
+	chat = send_chat(c);
 	if (!chat)
 		return -1;
 	chat->actions =

@@ -41,6 +41,7 @@ static void show_extra(struct buf *out, const struct extra *e)
 	show_number(out, "reply_to", e->reply_to);
 	show_number(out, "message_thread_id", e->thread_id);
 	show_number(out, "edit_date", e->edit_date);
+	show_number(out, "media_group_id", e->group);
 	if (e->file)
 		show_file(out, e->file);
 	if (e->history_count == 0)

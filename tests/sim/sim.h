@@ -21,7 +21,7 @@
  * /sim/chat?id=N[&after=MESSAGE_ID] all that the chat shows (newer than MESSAGE_ID):
  *	{"chat_id","type","blocked","requests","messages":[{"message_id","from":"bot"|"user","from_id"?,"date","text"?,
  *	"caption"?,"entities"?,"photo"?,"document"?,"reply_markup"?,"reply_to"?,"message_thread_id"?,"options"?,"edits",
- *	"history"?,"edit_date"?,"deleted","method"?,"silent","protected"}],"actions":[...],
+ *	"history"?,"edit_date"?,"media_group_id"?,"deleted","method"?,"silent","protected"}],"actions":[...],
  *	"pressed":[{"message_id","from_id","data","answered","answer_text"?,"show_alert"?}]}
  *	photo and document:
  *{"file_id","file_name"?,"mime_type"?,"file_size","sha256"?,"width"?,"height"?,"url"?} GET /sim/chats ->

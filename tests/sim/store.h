@@ -33,7 +33,7 @@ struct extra {
 	struct file *file;
 	char **history;
 	size_t history_count, history_cap;
-	int64_t edit_date;
+	int64_t edit_date, group; /* group: the album it is part of; 0: none */
 	int32_t reply_to, thread_id;
 };
 

@@ -436,6 +436,45 @@ static const struct field get_chat_fields[] = {
     {NULL, T_ANY, false, NULL},
 };
 
+/* Of the kinds of InputMedia those that are simulated. */
+static const struct field input_media_fields[] = {
+    {"type", T_STR, true, NULL},
+    {"media", T_STR, true, NULL},
+    {"thumbnail", T_STR, false, NULL},
+    {"caption", T_STR, false, NULL},
+    {"parse_mode", T_STR, false, NULL},
+    {"caption_entities", T_OBJECTS, false, &message_entity},
+    {"show_caption_above_media", T_BOOL, false, NULL},
+    {"has_spoiler", T_BOOL, false, NULL},
+    {"disable_content_type_detection", T_BOOL, false, NULL},
+    {NULL, T_ANY, false, NULL},
+};
+static const struct schema input_media = {"InputMedia", input_media_fields};
+
+static const struct field send_media_group_fields[] = {
+    {"business_connection_id", T_STR, false, NULL},
+    {"chat_id", T_CHAT, true, NULL},
+    {"message_thread_id", T_INT, false, NULL},
+    {"direct_messages_topic_id", T_INT, false, NULL},
+    {"media", T_OBJECTS, true, &input_media},
+    {"disable_notification", T_BOOL, false, NULL},
+    {"protect_content", T_BOOL, false, NULL},
+    {"allow_paid_broadcast", T_BOOL, false, NULL},
+    {"message_effect_id", T_STR, false, NULL},
+    {"reply_parameters", T_OBJECT, false, &reply_parameters},
+    {NULL, T_ANY, false, NULL},
+};
+
+static const struct field edit_message_media_fields[] = {
+    {"business_connection_id", T_STR, false, NULL},
+    {"chat_id", T_CHAT, false, NULL},
+    {"message_id", T_INT, false, NULL},
+    {"inline_message_id", T_STR, false, NULL},
+    {"media", T_OBJECT, true, &input_media},
+    {"reply_markup", T_INLINE, false, NULL},
+    {NULL, T_ANY, false, NULL},
+};
+
 const struct method methods[] = {
     {"getMe", get_me_fields, method_get_me},
     {"getUpdates", get_updates_fields, method_get_updates},
@@ -453,6 +492,8 @@ const struct method methods[] = {
     {"deleteWebhook", delete_webhook_fields, method_delete_webhook},
     {"getWebhookInfo", get_webhook_info_fields, method_get_webhook_info},
     {"getChat", get_chat_fields, method_get_chat},
+    {"sendMediaGroup", send_media_group_fields, method_send_media_group},
+    {"editMessageMedia", edit_message_media_fields, method_edit_message_media},
     {NULL, NULL, NULL},
 };
 const size_t method_count = sizeof(methods) / sizeof(*methods) - 1;

@@ -91,6 +91,8 @@ static void write_extra(struct buf *out, const struct chat *c, const struct extr
 		buf_str(out, ",\"message_thread_id\":");
 		buf_int(out, e->thread_id);
 	}
+	if (e->group)
+		buf_printf(out, ",\"media_group_id\":\"%lld\"", (long long)e->group);
 	if (e->file && e->file->photo)
 		write_photo(out, e->file);
 	else if (e->file)
