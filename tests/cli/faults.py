@@ -214,12 +214,10 @@ class Run:
         # A failure may come as late as that.
         if code not in (0, 69, 75):
             raise Trouble(f"ended with {code} on SIGTERM")
-        left = os.listdir(self.dir + "/store/spool")
         with open(self.log, encoding="utf-8", errors="replace") as file:
             text = file.read()
         if re.search(r"Sanitizer|runtime error|Assertion|stack smashing", text):
             raise Trouble("a sanitizer or an assertion complains")
-        return left
 
     def prepare(self):
         self.sim("POST", "/sim/reset")
@@ -275,7 +273,7 @@ def record(slot):
 
 def is_plausible(line, error):
     """Some failures come with some arguments only."""
-    if "EPOLL_CTL_DEL" in line or "EPOLL_CTL_MOD" in line:
+    if "EPOLL_CTL_DEL" in line or "EPOLL_CTL_MOD" in line or "MAP_ANONYMOUS" in line:
         return False
     return error != "ENOSPC" or not re.search(r"\bopen(at2?)?\(", line) or CREATING.search(line) is not None
 

@@ -129,7 +129,7 @@ def slow_body(seconds):
 def hold():
     held = []
     for number in range(int(sys.argv[3])):
-        client = connect()
+        client = connect(None)
         try:
             client.sendall((b"", b"POST /calls HTTP/1.1\r\nHost: x\r\nContent-Le")[number % 2])
         except ConnectionError:
@@ -149,6 +149,7 @@ def knock():
 
 def measure():
     client, times = connect(None), []
+    client.settimeout(20)
     for number in range(int(sys.argv[3])):
         body = json.dumps({"to": "@ops", "text": f"measured {number}"}).encode()
         begin = time.monotonic()

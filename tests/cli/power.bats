@@ -56,7 +56,7 @@ make_linked_store() {
 		rm -r "$DIR/runs"
 		mkdir "$DIR/runs"
 		POWER_BLIND=$blind power cut "$BIN" "$DIR/runs" "$DIR/store" 60
-		[[ $status == 1 && $output == *"answered 200, is there 0 times"* ]]
+		[[ $status == 1 && $output == *"PROBLEM: the power fails"* ]]
 	done
 }
 
