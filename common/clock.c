@@ -1,6 +1,7 @@
 #include "clock.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static int64_t read_ms(clockid_t id)
@@ -52,4 +53,15 @@ char *clock_format_ms(int64_t wall_ms, char text[CLOCK_TEXT_BYTES])
 
 	snprintf(text + used, CLOCK_TEXT_BYTES - used, ".%03dZ", part_ms(wall_ms));
 	return text;
+}
+
+int clock_parse(const char *text, int64_t *wall_ms)
+{
+	struct tm parts = {0};
+	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
+
+	if (end == NULL || strcmp(end, "Z") != 0)
+		return -1;
+	*wall_ms = (int64_t)timegm(&parts) * 1000;
+	return 0;
 }

@@ -16,6 +16,9 @@ int64_t clock_monotonic_ms(void); /* since an arbitrary point; never goes back *
 /* Formats a wall time as UTC, "2026-01-31T08:00:00Z"; returns text. */
 char *clock_format(int64_t wall_ms, char text[CLOCK_TEXT_BYTES]);
 
+/* Reads what clock_format writes. 0, or -1 where text is no such time. */
+int clock_parse(const char *text, int64_t *wall_ms);
+
 /* The same with milliseconds, "2026-01-31T08:00:00.123Z". */
 char *clock_format_ms(int64_t wall_ms, char text[CLOCK_TEXT_BYTES]);
 

@@ -86,6 +86,7 @@ struct config {
 	struct {
 		char *path;
 		int64_t map_size_bytes;
+		int64_t history_ms, dead_ms;
 	} store;
 	struct {
 		char *path, *group; /* group "": leave it */
@@ -99,6 +100,7 @@ struct config {
 	struct {
 		double overall_per_second, chat_per_second; /* 0: unlimited, as group_per_minute */
 		int64_t chat_burst, group_per_minute, parallel, keep_ms, user_quota;
+		int64_t text_parts, picture_max_bytes, file_max_bytes;
 		enum config_policy policy;
 	} delivery;
 	struct {

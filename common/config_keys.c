@@ -30,6 +30,8 @@ static const struct config_key store_keys[] = {
     {"path", .set = config_set_path, IN(store.path), .fallback = "/var/lib/tgtools/store"},
     {"map_size", .set = config_set_size, IN(store.map_size_bytes), .fallback = "4G",
 	BETWEEN(1 << 20, INT64_C(16) << 40)},
+    {"history", .set = config_set_duration, IN(store.history_ms), .fallback = "30d", ANY_DURATION},
+    {"dead", .set = config_set_duration, IN(store.dead_ms), .fallback = "30d", ANY_DURATION},
     {0},
 };
 
@@ -59,6 +61,11 @@ static const struct config_key delivery_keys[] = {
     {"keep", .set = config_set_duration, IN(delivery.keep_ms), .fallback = "24h", ANY_DURATION},
     {"policy", .set = config_set_policy, IN(delivery.policy), .fallback = "at-least-once"},
     {"user_quota", .set = config_set_int, IN(delivery.user_quota), .fallback = "1000", ANY_COUNT},
+    {"text_parts", .set = config_set_int, IN(delivery.text_parts), .fallback = "5", BETWEEN(1, 100)},
+    {"picture_max", .set = config_set_size, IN(delivery.picture_max_bytes), .fallback = "10M",
+	BETWEEN(1 << 10, INT64_C(2000) << 20)},
+    {"file_max", .set = config_set_size, IN(delivery.file_max_bytes), .fallback = "50M",
+	BETWEEN(1 << 10, INT64_C(2000) << 20)},
     {0},
 };
 

@@ -1,104 +1,212 @@
 #include "message.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "buf.h"
+#include "clock.h"
 #include "json.h"
+#include "markup.h"
 #include "num.h"
 #include "text.h"
 #include "utf8.h"
+#include "xalloc.h"
 
-enum { TITLE_MAX = 256, NAME_MAX_BYTES = 64, FILE_NAME_MAX = 255, TEXT_MAX_BYTES = 1 << 20 };
-
-static const struct {
-	const char *method;
-	const char *file_parameter;
-	const char *path_field;
-	const char *text_field;
-	const char *text_parameter;
-	const char *entities_parameter;
-	size_t max_code_points;
-} kinds[] = {
-    [MESSAGE_TEXT] = {"sendMessage", NULL, NULL, "text", "text", "entities", MESSAGE_TEXT_MAX},
-    [MESSAGE_PHOTO] = {"sendPhoto", "photo", "photo_path", "caption", "caption", "caption_entities",
-	MESSAGE_CAPTION_MAX},
-    [MESSAGE_DOCUMENT] = {"sendDocument", "document", "document_path", "caption", "caption",
-	"caption_entities", MESSAGE_CAPTION_MAX},
+enum {
+	TITLE_MAX = 256,
+	NAME_MAX_BYTES = 64,
+	FILE_NAME_MAX = 255,
+	TEXT_MAX_BYTES = 1 << 20,
 };
+#define DELAY_MAX_MS (366 * INT64_C(86400000))
 
-/* Telegram's three markup languages: how a title becomes bold in them. */
-static const struct {
-	const char *name;
-	const char *open, *close;
-	const char *reserved; /* escaped with a backslash */
-} modes[] = {
-    {"HTML", "<b>", "</b>", ""},
-    {"MarkdownV2", "*", "*", "_*[]()~`>#+-=|{}.!\\"},
-    {"Markdown", "*", "*", "_*`["},
-};
+const char message_send_text[] = "sendMessage";
+const char message_send_photo[] = "sendPhoto";
+const char message_send_document[] = "sendDocument";
+const char message_send_album[] = "sendMediaGroup";
 
-const char *message_method(enum message_kind kind)
+/* The markup that Telegram parses itself, for programs that already write it. */
+static const char markdown_v2[] = "MarkdownV2";
+static const char markdown_v2_reserved[] = "_*[]()~`>#+-=|{}.!\\";
+
+const char *message_file_parameter(bool is_photo)
 {
-	return kinds[kind].method;
+	return is_photo ? "photo" : "document";
 }
 
-const char *message_file_parameter(enum message_kind kind)
+char *message_attach_name(size_t index, char name[MESSAGE_ATTACH_BYTES])
 {
-	return kinds[kind].file_parameter;
+	snprintf(name, MESSAGE_ATTACH_BYTES, "file%zu", index);
+	return name;
+}
+
+/* ---- reading ---- */
+
+/* Every field of text, with the requests that know it. */
+enum { IN_TEXT = 1, IN_FILE = 2, IN_ALL = 3 };
+
+static const struct field {
+	const char *name;
+	unsigned requests;
+	size_t offset;
+} text_fields[] = {
+    {"user", IN_ALL, offsetof(struct message_fields, user)},
+    {"to", IN_ALL, offsetof(struct message_fields, to)},
+    {"text", IN_TEXT, offsetof(struct message_fields, text)},
+    {"caption", IN_FILE, offsetof(struct message_fields, text)},
+    {"title", IN_ALL, offsetof(struct message_fields, title)},
+    {"parse_mode", IN_ALL, offsetof(struct message_fields, parse_mode)},
+    {"lang", IN_ALL, offsetof(struct message_fields, lang)},
+    {"script", IN_ALL, offsetof(struct message_fields, script)},
+    {"cooldown", IN_ALL, offsetof(struct message_fields, cooldown)},
+    {"key", IN_ALL, offsetof(struct message_fields, key)},
+    {"reply_to", IN_ALL, offsetof(struct message_fields, reply_to)},
+    {"in", IN_ALL, offsetof(struct message_fields, in)},
+    {"at", IN_ALL, offsetof(struct message_fields, at)},
+    {"wait", IN_ALL, offsetof(struct message_fields, wait)},
+    {"file_name", IN_FILE, offsetof(struct message_fields, file_name)},
+};
+
+static const struct field flag_fields[] = {
+    {"silent", IN_ALL, offsetof(struct message_fields, silent)},
+    {"no_preview", IN_ALL, offsetof(struct message_fields, no_preview)},
+    {"bulk", IN_ALL, offsetof(struct message_fields, bulk)},
+};
+
+enum { TEXT_FIELDS = sizeof text_fields / sizeof text_fields[0] };
+enum { FLAG_FIELDS = sizeof flag_fields / sizeof flag_fields[0] };
+
+static const char *const path_fields[] = {NULL, "photo_path", "document_path"};
+
+static unsigned requests_of(enum message_kind kind)
+{
+	return kind == MESSAGE_TEXT ? IN_TEXT : IN_FILE;
+}
+
+static const char *text_name(enum message_kind kind)
+{
+	return kind == MESSAGE_TEXT ? "text" : "caption";
+}
+
+static const char **text_place(struct message_fields *fields, const struct field *field)
+{
+	return (const char **)((char *)fields + field->offset);
+}
+
+static bool *flag_place(struct message_fields *fields, const struct field *field)
+{
+	return (bool *)((char *)fields + field->offset);
+}
+
+/* The file of /send_photo and /send_document. */
+static void add_own_file(enum message_kind kind, struct message_fields *fields)
+{
+	if (kind == MESSAGE_TEXT)
+		return;
+	fields->files[0] = (struct message_file){.is_photo = kind == MESSAGE_PHOTO};
+	fields->files_count = 1;
+}
+
+static int check_keys(enum message_kind kind, struct json_object *body, struct error *error)
+{
+	const char *known[TEXT_FIELDS + FLAG_FIELDS + 3];
+	size_t count = 0;
+
+	for (size_t i = 0; i < TEXT_FIELDS; i++) {
+		if (text_fields[i].requests & requests_of(kind))
+			known[count++] = text_fields[i].name;
+	}
+	for (size_t i = 0; i < FLAG_FIELDS; i++)
+		known[count++] = flag_fields[i].name;
+	known[count++] = "thread";
+	known[count++] = kind == MESSAGE_TEXT ? "files" : path_fields[kind];
+	known[count] = NULL;
+	return json_only_keys(body, known, error);
+}
+
+static int read_file(struct json_object *object, struct message_file *file, struct error *error)
+{
+	static const char *const known[] = {"file", "name", "kind", NULL};
+	const char *kind = "document";
+
+	if (!json_object_is_type(object, json_type_object))
+		return error_set(error, ERROR_INPUT, "\"files\" must be a list of objects");
+	if (json_only_keys(object, known, error) != 0 ||
+	    json_get_text(object, "file", &file->file, error) < 0 ||
+	    json_get_text(object, "name", &file->name, error) < 0 ||
+	    json_get_text(object, "kind", &kind, error) < 0)
+		return -1;
+	if (file->file == NULL)
+		return error_set(error, ERROR_INPUT, "\"file\" is missing in \"files\"");
+	if (strcmp(kind, "photo") != 0 && strcmp(kind, "document") != 0)
+		return error_set(error, ERROR_INPUT, "\"kind\" must be photo or document");
+	file->is_photo = kind[0] == 'p';
+	return 0;
+}
+
+static int read_files(struct json_object *body, struct message_fields *fields, struct error *error)
+{
+	struct json_object *files = NULL;
+	int found = json_get_array(body, "files", &files, error);
+
+	if (found != 1)
+		return found;
+	if (json_object_array_length(files) > MESSAGE_FILES_MAX)
+		return error_set(error, ERROR_INPUT, "\"files\" are more than %d", MESSAGE_FILES_MAX);
+	for (size_t i = 0; i < json_object_array_length(files); i++) {
+		if (read_file(json_object_array_get_idx(files, i), &fields->files[i], error) != 0)
+			return -1;
+		fields->files_count++;
+	}
+	return 0;
 }
 
 int message_read_json(
     enum message_kind kind, struct json_object *body, struct message_fields *fields, struct error *error)
 {
-	const char *const known[] = {"user", "to", kinds[kind].text_field, "title", "parse_mode", "script",
-	    "cooldown", "silent", kinds[kind].path_field ? kinds[kind].path_field : "text",
-	    kind == MESSAGE_TEXT ? "text" : "file_name", NULL};
-	const struct {
-		const char *name;
-		const char **place;
-	} texts[] = {{"user", &fields->user}, {"to", &fields->to}, {kinds[kind].text_field, &fields->text},
-	    {"title", &fields->title}, {"parse_mode", &fields->parse_mode}, {"script", &fields->script},
-	    {"cooldown", &fields->cooldown}, {"file_name", &fields->file_name},
-	    {kinds[kind].path_field, &fields->path}};
-
 	*fields = (struct message_fields){0};
-	if (json_only_keys(body, known, error) != 0)
+	if (check_keys(kind, body, error) != 0)
 		return -1;
-	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-		if (texts[i].name != NULL && json_get_text(body, texts[i].name, texts[i].place, error) < 0)
+	for (size_t i = 0; i < TEXT_FIELDS; i++) {
+		if ((text_fields[i].requests & requests_of(kind)) &&
+		    json_get_text(body, text_fields[i].name, text_place(fields, &text_fields[i]), error) < 0)
 			return -1;
 	}
-	return json_get_bool(body, "silent", &fields->silent, error) < 0 ? -1 : 0;
+	for (size_t i = 0; i < FLAG_FIELDS; i++) {
+		if (json_get_bool(body, flag_fields[i].name, flag_place(fields, &flag_fields[i]), error) < 0)
+			return -1;
+	}
+	if (json_get_int64(body, "thread", &fields->thread_id, error) < 0)
+		return -1;
+	add_own_file(kind, fields);
+	if (kind == MESSAGE_TEXT)
+		return read_files(body, fields, error);
+	return json_get_text(body, path_fields[kind], &fields->path, error) < 0 ? -1 : 0;
 }
 
-int message_read_query(message_get_fn *get, void *context, struct message_fields *fields, struct error *error)
+int message_read_query(enum message_kind kind, message_get_fn *get, void *context,
+    struct message_fields *fields, struct error *error)
 {
-	const char *silent = get(context, "silent");
+	*fields = (struct message_fields){0};
+	for (size_t i = 0; i < TEXT_FIELDS; i++) {
+		if (text_fields[i].requests & IN_FILE)
+			*text_place(fields, &text_fields[i]) = get(context, text_fields[i].name);
+	}
+	for (size_t i = 0; i < FLAG_FIELDS; i++) {
+		const char *value = get(context, flag_fields[i].name);
 
-	*fields = (struct message_fields){
-	    .user = get(context, "user"),
-	    .to = get(context, "to"),
-	    .text = get(context, "caption"),
-	    .title = get(context, "title"),
-	    .parse_mode = get(context, "parse_mode"),
-	    .script = get(context, "script"),
-	    .cooldown = get(context, "cooldown"),
-	    .file_name = get(context, "file_name"),
-	};
-	if (silent != NULL && strcmp(silent, "true") != 0 && strcmp(silent, "false") != 0)
-		return error_set(error, ERROR_INPUT, "\"silent\" must be true or false");
-	fields->silent = silent != NULL && silent[0] == 't';
+		if (value != NULL && strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
+			return error_set(
+			    error, ERROR_INPUT, "\"%s\" must be true or false", flag_fields[i].name);
+		*flag_place(fields, &flag_fields[i]) = value != NULL && value[0] == 't';
+	}
+	fields->thread = get(context, "thread");
+	add_own_file(kind, fields);
 	return 0;
 }
 
-static int find_mode(const char *name)
-{
-	for (size_t i = 0; name != NULL && i < sizeof modes / sizeof modes[0]; i++) {
-		if (strcmp(name, modes[i].name) == 0)
-			return (int)i;
-	}
-	return -1;
-}
+/* ---- checking ---- */
 
 static int check_text(const char *name, const char *text, size_t max_bytes, struct error *error)
 {
@@ -111,7 +219,45 @@ static int check_text(const char *name, const char *text, size_t max_bytes, stru
 	return 0;
 }
 
-static bool is_name(const char *text)
+static int check_texts(enum message_kind kind, const struct message_fields *fields, struct error *error)
+{
+	if (check_text("user", fields->user, NAME_MAX_BYTES - 1, error) != 0 ||
+	    check_text("to", fields->to, NAME_MAX_BYTES, error) != 0 ||
+	    check_text(text_name(kind), fields->text, TEXT_MAX_BYTES, error) != 0 ||
+	    check_text("title", fields->title, TITLE_MAX * 4, error) != 0 ||
+	    check_text("lang", fields->lang, NAME_MAX_BYTES, error) != 0 ||
+	    check_text("file_name", fields->file_name, FILE_NAME_MAX, error) != 0)
+		return -1;
+	if (kind == MESSAGE_TEXT && fields->text == NULL && fields->files_count == 0)
+		return error_set(error, ERROR_INPUT, "\"text\" is missing");
+	if (fields->title != NULL && utf8_count(fields->title, strlen(fields->title)) > TITLE_MAX)
+		return error_set(error, ERROR_INPUT, "\"title\" is longer than %d characters", TITLE_MAX);
+	return 0;
+}
+
+static int check_file_name(const char *field, const char *name, struct error *error)
+{
+	if (check_text(field, name, FILE_NAME_MAX, error) != 0)
+		return -1;
+	if (name != NULL && (strchr(name, '/') != NULL || name[0] == '\0'))
+		return error_set(error, ERROR_INPUT, "\"%s\" must be a name without a slash", field);
+	return 0;
+}
+
+static int check_files(struct message_fields *fields, struct error *error)
+{
+	if (check_file_name("file_name", fields->file_name, error) != 0)
+		return -1;
+	for (size_t i = 0; i < fields->files_count; i++) {
+		if (check_file_name("name", fields->files[i].name, error) != 0)
+			return -1;
+	}
+	if (fields->files_count == 1 && fields->files[0].name == NULL)
+		fields->files[0].name = fields->file_name;
+	return 0;
+}
+
+static bool is_script_name(const char *text)
 {
 	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
 
@@ -119,147 +265,307 @@ static bool is_name(const char *text)
 	       strlen(text) <= NAME_MAX_BYTES;
 }
 
-static int check_cooldown(struct message_fields *fields, struct error *error)
+static int check_key(const char *field, const char *key, struct error *error)
 {
-	if (fields->script != NULL && !is_name(fields->script))
-		return error_set(error, ERROR_INPUT, "\"script\" is not the name of a script");
-	if (fields->cooldown == NULL)
+	if (key == NULL)
 		return 0;
-	if (fields->script == NULL)
-		return error_set(error, ERROR_INPUT, "\"cooldown\" needs \"script\"");
-	if (num_duration_ms(fields->cooldown, &fields->cooldown_ms) != 0)
-		return error_set(error, ERROR_INPUT, "\"cooldown\" must be a duration such as 30m, 6h or 1d");
-	fields->has_cooldown = true;
-	return 0;
-}
-
-int message_check(enum message_kind kind, struct message_fields *fields, struct error *error)
-{
-	if (check_text("user", fields->user, NAME_MAX_BYTES - 1, error) != 0 ||
-	    check_text("to", fields->to, NAME_MAX_BYTES, error) != 0 ||
-	    check_text(kinds[kind].text_field, fields->text, TEXT_MAX_BYTES, error) != 0 ||
-	    check_text("title", fields->title, TITLE_MAX * 4, error) != 0 ||
-	    check_text("file_name", fields->file_name, FILE_NAME_MAX, error) != 0)
-		return -1;
-	if (kind == MESSAGE_TEXT && fields->text == NULL)
-		return error_set(error, ERROR_INPUT, "\"text\" is missing");
-	if (fields->title != NULL && utf8_count(fields->title, strlen(fields->title)) > TITLE_MAX)
-		return error_set(error, ERROR_INPUT, "\"title\" is longer than %d characters", TITLE_MAX);
-	if (fields->parse_mode != NULL && find_mode(fields->parse_mode) < 0)
-		return error_set(error, ERROR_INPUT, "\"parse_mode\" must be HTML, Markdown or MarkdownV2");
-	if (fields->file_name != NULL && strchr(fields->file_name, '/') != NULL)
-		return error_set(error, ERROR_INPUT, "\"file_name\" must not contain a slash");
-	if (fields->user != NULL && fields->to != NULL)
-		return error_set(error, ERROR_INPUT, "\"user\" and \"to\" exclude each other");
-	return check_cooldown(fields, error);
-}
-
-/* A title is one line: what would break it becomes a blank. */
-static int add_title_text(struct buf *out, const char *title)
-{
-	size_t start = out->len;
-
-	if (text_add_clean(out, title, strlen(title)) != 0)
-		return -1;
-	for (size_t i = start; i < out->len; i++) {
-		if (out->data[i] == '\n' || out->data[i] == '\t')
-			out->data[i] = ' ';
+	if (key[0] == '\0' || strlen(key) > MESSAGE_KEY_MAX_BYTES || !utf8_is_valid(key, strlen(key)))
+		return error_set(
+		    error, ERROR_INPUT, "\"%s\" must have 1 to %d bytes", field, MESSAGE_KEY_MAX_BYTES);
+	for (const char *byte = key; *byte != '\0'; byte++) {
+		if ((unsigned char)*byte < ' ' || *byte == 0x7f)
+			return error_set(
+			    error, ERROR_INPUT, "\"%s\" must not contain control characters", field);
 	}
 	return 0;
 }
 
-static int add_escaped(struct buf *out, const char *text, int mode)
+static int check_duration(
+    const char *field, const char *text, int64_t max_ms, int64_t *duration_ms, struct error *error)
+{
+	if (text == NULL)
+		return 0;
+	if (num_duration_ms(text, duration_ms) != 0)
+		return error_set(
+		    error, ERROR_INPUT, "\"%s\" must be a duration such as 30m, 6h or 1d", field);
+	if (*duration_ms > max_ms)
+		return error_set(error, ERROR_INPUT, "\"%s\" is too long", field);
+	return 0;
+}
+
+static int check_times(struct message_fields *fields, struct error *error)
+{
+	fields->has_cooldown = fields->cooldown != NULL;
+	if (check_duration("cooldown", fields->cooldown, INT64_MAX, &fields->cooldown_ms, error) != 0 ||
+	    check_duration("in", fields->in, DELAY_MAX_MS, &fields->in_ms, error) != 0 ||
+	    check_duration("wait", fields->wait, MESSAGE_WAIT_MAX_MS, &fields->wait_ms, error) != 0)
+		return -1;
+	if (fields->in != NULL && fields->at != NULL)
+		return error_set(error, ERROR_INPUT, "\"in\" and \"at\" exclude each other");
+	if (fields->at != NULL && (clock_parse(fields->at, &fields->at_ms) != 0 || fields->at_ms <= 0))
+		return error_set(
+		    error, ERROR_INPUT, "\"at\" must be a time in UTC such as 2026-01-31T18:00:00Z");
+	return 0;
+}
+
+static int check_format(const struct message_fields *fields, struct error *error)
+{
+	enum markup_format format;
+
+	if (fields->parse_mode == NULL || strcmp(fields->parse_mode, markdown_v2) == 0 ||
+	    markup_format_parse(fields->parse_mode, &format) == 0)
+		return 0;
+	return error_set(
+	    error, ERROR_INPUT, "\"parse_mode\" must be text, markdown, html, pre or MarkdownV2");
+}
+
+int message_check(enum message_kind kind, struct message_fields *fields, struct error *error)
+{
+	if (check_texts(kind, fields, error) != 0 || check_files(fields, error) != 0 ||
+	    check_key("key", fields->key, error) != 0 ||
+	    check_key("reply_to", fields->reply_to, error) != 0 || check_times(fields, error) != 0 ||
+	    check_format(fields, error) != 0)
+		return -1;
+	if (fields->script != NULL && !is_script_name(fields->script))
+		return error_set(error, ERROR_INPUT, "\"script\" is not the name of a script");
+	if (fields->user != NULL && fields->to != NULL)
+		return error_set(error, ERROR_INPUT, "\"user\" and \"to\" exclude each other");
+	if (fields->key != NULL && fields->files_count > 1)
+		return error_set(error, ERROR_INPUT, "\"key\" does not go with several files");
+	if (fields->thread != NULL && num_int64(fields->thread, 1, INT64_MAX, &fields->thread_id) != 0)
+		return error_set(error, ERROR_INPUT, "\"thread\" must be a number");
+	if (fields->thread_id < 0)
+		return error_set(error, ERROR_INPUT, "\"thread\" must not be negative");
+	return 0;
+}
+
+/* ---- composing ---- */
+
+static struct message_part *add_part(struct message_parts *parts, const char *method)
+{
+	struct message_part *part;
+
+	parts->items = xreallocarray(parts->items, parts->count + 1, sizeof *parts->items);
+	part = &parts->items[parts->count++];
+	*part = (struct message_part){
+	    .method = method, .parameters = json_object_new_object(), .text = RICH_INIT(SIZE_MAX / 4)};
+	return part;
+}
+
+void message_parts_free(struct message_parts *parts)
+{
+	for (size_t i = 0; i < parts->count; i++) {
+		json_object_put(parts->items[i].parameters);
+		free(parts->items[i].document);
+		rich_free(&parts->items[i].text);
+	}
+	free(parts->items);
+	*parts = (struct message_parts){0};
+}
+
+/* Gives the part its text, which is emptied; a caption where there is a file. */
+static void put_text(struct message_part *part, struct json_object *parameters, struct rich *text)
+{
+	bool is_caption = part->method != message_send_text;
+	struct json_object *entities = rich_entities(text);
+
+	if (text->text.len > 0)
+		json_put_text(parameters, is_caption ? "caption" : "text", buf_text(&text->text));
+	if (entities != NULL)
+		json_object_object_add(parameters, is_caption ? "caption_entities" : "entities", entities);
+	rich_free(&part->text);
+	part->text = *text;
+	*text = RICH_INIT(0);
+}
+
+static void put_common(const struct message_fields *fields, struct message_part *part)
+{
+	struct json_object *options;
+
+	if (fields->silent)
+		json_put_bool(part->parameters, "disable_notification", true);
+	if (fields->thread_id != 0)
+		json_put_int64(part->parameters, "message_thread_id", fields->thread_id);
+	if (!fields->no_preview || part->method != message_send_text)
+		return;
+	options = json_object_new_object();
+	json_put_bool(options, "is_disabled", true);
+	json_object_object_add(part->parameters, "link_preview_options", options);
+}
+
+/* The files from first on that can go in one message: one, or an album of one kind. */
+static size_t count_alike(const struct message_fields *fields, size_t first)
+{
+	size_t end = first;
+
+	while (end < fields->files_count && fields->files[end].is_photo == fields->files[first].is_photo)
+		end++;
+	return end - first;
+}
+
+static void add_album(struct message_part *part, const struct message_fields *fields, struct rich *caption)
+{
+	struct json_object *media = json_object_new_array();
+
+	for (size_t i = 0; i < part->files_count; i++) {
+		struct json_object *item = json_object_new_object();
+		char reference[MESSAGE_ATTACH_BYTES + 16], name[MESSAGE_ATTACH_BYTES];
+
+		snprintf(reference, sizeof reference, "attach://%s", message_attach_name(i, name));
+		json_put_text(item, "type", message_file_parameter(fields->files[part->first_file].is_photo));
+		json_put_text(item, "media", reference);
+		/* An album is shown under the caption of its first picture, or of its last document. */
+		if (i == (fields->files[part->first_file].is_photo ? 0 : part->files_count - 1))
+			put_text(part, item, caption);
+		json_object_array_add(media, item);
+	}
+	json_object_object_add(part->parameters, "media", media);
+}
+
+/* Messages for all files; the first has the caption, which is emptied. */
+static void add_files(const struct message_fields *fields, struct rich *caption, struct message_parts *parts)
+{
+	struct message_part *part;
+
+	for (size_t first = 0; first < fields->files_count; first += part->files_count) {
+		size_t count = count_alike(fields, first);
+
+		part = add_part(parts, count > 1		       ? message_send_album
+				       : fields->files[first].is_photo ? message_send_photo
+								       : message_send_document);
+		part->first_file = first;
+		part->files_count = count;
+		if (count > 1)
+			add_album(part, fields, caption);
+		else
+			put_text(part, part->parameters, caption);
+	}
+}
+
+/* The text as a document, for what would be too many messages. */
+static void add_document(const struct rich *text, bool with_caption, struct message_parts *parts)
+{
+	struct message_part *part = add_part(parts, message_send_document);
+	struct buf plain = BUF_INIT(SIZE_MAX / 4);
+	struct rich head = RICH_INIT(SIZE_MAX / 4);
+
+	rich_plain(text, &plain);
+	buf_add_text(&plain, "\n");
+	part->document = plain.data;
+	if (with_caption)
+		rich_head(text, RICH_CAPTION_MAX, &head);
+	put_text(part, part->parameters, &head);
+}
+
+static void add_texts(
+    const struct message_fields *fields, struct rich *texts, size_t count, struct message_parts *parts)
+{
+	size_t first = 0;
+
+	if (fields->files_count > 0) {
+		add_files(fields, &texts[0], parts);
+		first = 1;
+	}
+	for (size_t i = first; i < count; i++) {
+		struct message_part *part = add_part(parts, message_send_text);
+
+		put_text(part, part->parameters, &texts[i]);
+	}
+}
+
+static void compose_rich(const struct message_fields *fields, const struct rich *text, size_t text_parts_max,
+    struct message_parts *parts)
+{
+	size_t first_max = fields->files_count > 0 ? RICH_CAPTION_MAX : RICH_TEXT_MAX;
+	struct rich *texts = NULL, none = RICH_INIT(0);
+	size_t count = rich_split(text, first_max, RICH_TEXT_MAX, text_parts_max, &texts);
+
+	if (texts != NULL) {
+		add_texts(fields, texts, count, parts);
+		rich_parts_free(texts, count);
+		return;
+	}
+	add_files(fields, &none, parts);
+	add_document(text, true, parts);
+}
+
+static int add_escaped(struct buf *out, const char *text)
 {
 	for (; *text != '\0'; text++) {
-		const char *entity = *text == '<'   ? "&lt;"
-				     : *text == '>' ? "&gt;"
-				     : *text == '&' ? "&amp;"
-						    : NULL;
-		bool reserved = strchr(modes[mode].reserved, *text) != NULL;
+		bool reserved = strchr(markdown_v2_reserved, *text) != NULL;
 
-		if (mode == 0 && entity != NULL
-			? buf_add_text(out, entity) != 0
-			: (reserved && buf_add_text(out, "\\") != 0) || buf_add(out, text, 1) != 0)
+		if ((reserved && buf_add_text(out, "\\") != 0) || buf_add(out, text, 1) != 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int add_title(struct buf *out, const char *title, int mode)
+/* Telegram's own markup goes as it is, in one message: what it means only Telegram knows. */
+static int compose_unparsed(
+    const struct message_fields *fields, struct message_parts *parts, struct error *error)
 {
-	struct buf clean = BUF_INIT(TITLE_MAX * 4);
-	int result = add_title_text(&clean, title);
+	const char *title = fields->title != NULL ? fields->title : "";
+	const char *source = fields->text != NULL ? fields->text : "";
+	struct buf text = BUF_INIT(TEXT_MAX_BYTES);
+	struct rich none = RICH_INIT(0);
+	struct message_part *part;
+	int result = 0;
 
-	if (mode < 0 && result == 0)
-		result = buf_add_text(out, buf_text(&clean));
-	else if (result == 0)
-		result = buf_add_text(out, modes[mode].open) || add_escaped(out, buf_text(&clean), mode) ||
-				 buf_add_text(out, modes[mode].close)
-			     ? -1
-			     : 0;
-	buf_free(&clean);
-	return result;
-}
-
-static void put_bold(struct json_object *parameters, const char *name, size_t units)
-{
-	struct json_object *entities = json_object_new_array();
-	struct json_object *bold = json_object_new_object();
-
-	json_put_text(bold, "type", "bold");
-	json_put_int64(bold, "offset", 0);
-	json_put_int64(bold, "length", (int64_t)units);
-	json_object_array_add(entities, bold);
-	json_object_object_add(parameters, name, entities);
-}
-
-static int check_length(
-    enum message_kind kind, const struct message_fields *fields, const char *text, struct error *error)
-{
-	size_t points = utf8_count(text, strlen(text));
-
-	if (kind == MESSAGE_TEXT && text[strspn(text, " \n\t")] == '\0')
-		return error_set(error, ERROR_INPUT, "\"text\" is empty");
-	/* With markup the length is known only to Telegram. */
-	if (fields->parse_mode == NULL && points > kinds[kind].max_code_points)
-		return error_set(error, ERROR_INPUT,
-		    "\"%s\" is too long: %zu characters, at most %zu are possible", kinds[kind].text_field,
-		    points, kinds[kind].max_code_points);
+	if (fields->files_count > 1)
+		return error_set(error, ERROR_INPUT, "MarkdownV2 does not go with several files");
+	if (title[0] != '\0')
+		result = buf_add_text(&text, "*") | add_escaped(&text, title) | buf_add_text(&text, "*\n");
+	if (result != 0 || text_add_clean(&text, source, strlen(source)) != 0) {
+		buf_free(&text);
+		return error_set(error, ERROR_INPUT, "the text is too long");
+	}
+	if (fields->files_count > 0)
+		add_files(fields, &none, parts);
+	part = fields->files_count > 0 ? &parts->items[0] : add_part(parts, message_send_text);
+	if (text.len > 0) {
+		json_put_text(part->parameters, part->method == message_send_text ? "text" : "caption",
+		    buf_text(&text));
+		json_put_text(part->parameters, "parse_mode", markdown_v2);
+	}
+	buf_free(&text);
 	return 0;
 }
 
-int message_compose(enum message_kind kind, const struct message_fields *fields,
-    struct json_object **parameters, struct error *error)
+static int compose_parsed(const struct message_fields *fields, size_t text_parts_max,
+    struct message_parts *parts, struct error *error)
 {
-	struct buf text = BUF_INIT(TEXT_MAX_BYTES + 8 * TITLE_MAX);
-	bool has_title = fields->title != NULL && fields->title[0] != '\0';
-	bool has_text = fields->text != NULL && fields->text[0] != '\0';
-	int mode = find_mode(fields->parse_mode);
-	size_t title_units;
-	int result = 0;
+	const char *source = fields->text != NULL ? fields->text : "";
+	enum markup_format format = MARKUP_TEXT;
+	struct rich text;
 
-	if (has_title)
-		result = add_title(&text, fields->title, mode);
-	title_units = utf8_utf16_units(buf_text(&text), text.len);
-	if (result == 0 && has_title && has_text)
-		result = buf_add_text(&text, "\n");
-	if (result == 0 && has_text)
-		result = text_add_clean(&text, fields->text, strlen(fields->text));
-	if (result != 0)
-		error_set(error, ERROR_INPUT, "\"%s\" is too long", kinds[kind].text_field);
-	else
-		result = check_length(kind, fields, buf_text(&text), error);
-	if (result == 0) {
-		*parameters = json_object_new_object();
-		if (text.len > 0)
-			json_put_text(*parameters, kinds[kind].text_parameter, buf_text(&text));
-		if (mode >= 0)
-			json_put_text(*parameters, "parse_mode", modes[mode].name);
-		else if (has_title)
-			put_bold(*parameters, kinds[kind].entities_parameter, title_units);
-		if (fields->silent)
-			json_put_bool(*parameters, "disable_notification", true);
+	if (fields->parse_mode != NULL)
+		(void)markup_format_parse(fields->parse_mode, &format);
+	markup_parse(format, source, strlen(source), fields->lang, &text);
+	if (fields->title != NULL)
+		rich_add_title(&text, fields->title);
+	if (fields->files_count == 0 && rich_is_blank(&text)) {
+		rich_free(&text);
+		return error_set(error, ERROR_INPUT, "\"text\" is empty");
 	}
-	buf_free(&text);
-	return result;
+	compose_rich(fields, &text, text_parts_max, parts);
+	rich_free(&text);
+	return 0;
+}
+
+int message_compose(const struct message_fields *fields, size_t text_parts_max, struct message_parts *parts,
+    struct error *error)
+{
+	bool unparsed = fields->parse_mode != NULL && strcmp(fields->parse_mode, markdown_v2) == 0;
+	int result;
+
+	*parts = (struct message_parts){0};
+	result = unparsed ? compose_unparsed(fields, parts, error)
+			  : compose_parsed(fields, text_parts_max, parts, error);
+	if (result != 0) {
+		message_parts_free(parts);
+		return -1;
+	}
+	for (size_t i = 0; i < parts->count; i++)
+		put_common(fields, &parts->items[i]);
+	return 0;
 }

@@ -27,11 +27,16 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_KEY_AGES] = "key_ages",
     [TABLE_OUTBOX] = "outbox",
     [TABLE_QUEUE] = "queue",
+    [TABLE_SCHEDULED] = "scheduled",
     [TABLE_OWNERS] = "owners",
     [TABLE_COUNTS] = "counts",
     [TABLE_DEAD] = "dead",
     [TABLE_HISTORY] = "history",
     [TABLE_SPOOL] = "spool",
+    [TABLE_STAGED] = "staged",
+    [TABLE_SENT] = "sent",
+    [TABLE_MOVED] = "moved",
+    [TABLE_HOLDS] = "holds",
 };
 
 /* File systems on which LMDB's shared memory map and locks do not work. */
@@ -195,6 +200,27 @@ int table_seek(
 	return code == 0 ? 1 : store_fail(error, code, table_names[table]);
 }
 
+int table_before(
+    struct store_txn *txn, enum store_table table, struct store_key *key, MDB_val *value, struct error *error)
+{
+	MDB_val name = {key->len, key->bytes};
+	MDB_cursor *cursor;
+	int code = mdb_cursor_open(txn->txn, txn->store->tables[table], &cursor);
+
+	if (code != 0)
+		return store_fail(error, code, table_names[table]);
+	code = mdb_cursor_get(cursor, &name, value, MDB_SET_RANGE);
+	code = mdb_cursor_get(cursor, &name, value, code == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);
+	if (code == 0 && name.mv_size <= KEY_MAX_BYTES) {
+		memcpy(key->bytes, name.mv_data, name.mv_size);
+		key->len = name.mv_size;
+	}
+	mdb_cursor_close(cursor);
+	if (code == MDB_NOTFOUND)
+		return 0;
+	return code == 0 ? 1 : store_fail(error, code, table_names[table]);
+}
+
 int table_entries(struct store_txn *txn, enum store_table table, int64_t *entries, struct error *error)
 {
 	MDB_stat stat;
@@ -304,22 +330,45 @@ static void meta_key(struct store_key *key, const char *name)
 	key_add_text(key, name);
 }
 
-static int check_schema(struct store_txn *txn, struct error *error)
+int meta_get_int64(struct store_txn *txn, const char *name, int64_t *number, struct error *error)
 {
 	struct store_key key;
 	MDB_val value;
 	int found;
 
-	meta_key(&key, "schema");
+	meta_key(&key, name);
 	found = table_get(txn, TABLE_META, &key, &value, error);
 	if (found != 1)
 		return found;
 	if (value.mv_size != INT_BYTES)
-		return store_damaged(error, "schema");
-	if (int64_read(value.mv_data) > STORE_SCHEMA)
+		return store_damaged(error, name);
+	*number = int64_read(value.mv_data);
+	return 1;
+}
+
+int meta_put_int64(struct store_txn *txn, const char *name, int64_t number, struct error *error)
+{
+	unsigned char bytes[INT_BYTES];
+	struct store_key key;
+
+	int64_write(bytes, number);
+	meta_key(&key, name);
+	return table_put(txn, TABLE_META, &key, bytes, sizeof bytes, error);
+}
+
+/* 1: known, with the secret read; 0: a new store. */
+static int check_schema(struct store_txn *txn, int64_t *schema, struct error *error)
+{
+	struct store_key key;
+	MDB_val value;
+	int found = meta_get_int64(txn, "schema", schema, error);
+
+	if (found != 1)
+		return found;
+	if (*schema > STORE_SCHEMA)
 		return error_set(error, ERROR_CONFIG,
 		    "store %s has schema %lld, this program knows %d; install the tgtools that wrote it",
-		    txn->store->directory, (long long)int64_read(value.mv_data), STORE_SCHEMA);
+		    txn->store->directory, (long long)*schema, STORE_SCHEMA);
 	meta_key(&key, "secret");
 	found = table_get(txn, TABLE_META, &key, &value, error);
 	if (found != 1 || value.mv_size != SECRET_BYTES)
@@ -330,33 +379,37 @@ static int check_schema(struct store_txn *txn, struct error *error)
 
 static int write_schema(struct store_txn *txn, struct error *error)
 {
-	unsigned char schema[INT_BYTES];
 	struct store_key key;
 
-	int64_write(schema, STORE_SCHEMA);
 	randombytes_buf(txn->store->secret, SECRET_BYTES);
-	meta_key(&key, "schema");
-	if (table_put(txn, TABLE_META, &key, schema, sizeof schema, error) != 0)
-		return -1;
 	meta_key(&key, "secret");
-	return table_put(txn, TABLE_META, &key, txn->store->secret, SECRET_BYTES, error);
+	if (table_put(txn, TABLE_META, &key, txn->store->secret, SECRET_BYTES, error) != 0)
+		return -1;
+	return meta_put_int64(txn, "schema", STORE_SCHEMA, error);
+}
+
+static int prepare_tables(struct store_txn *txn, struct error *error)
+{
+	int64_t schema = 0;
+	int known = check_schema(txn, &schema, error);
+
+	if (known == 0)
+		return write_schema(txn, error);
+	return known < 0 || schema == STORE_SCHEMA ? known : store_upgrade(txn, schema, error);
 }
 
 /* Opens the tables with write access, creating what is missing; several programs may do so at once. */
 static int create_tables(struct store *store, struct error *error)
 {
 	struct store_txn *txn;
-	int code, known;
+	int code;
 
 	if (store_begin(store, &txn, error) != 0)
 		return -1;
 	code = open_tables(store, txn, MDB_CREATE);
-	if (code != 0) {
-		store_abort(txn);
-		return store_fail(error, code, "create tables");
-	}
-	known = check_schema(txn, error);
-	if (known < 0 || (known == 0 && write_schema(txn, error) != 0)) {
+	if (code != 0)
+		store_fail(error, code, "create tables");
+	if (code != 0 || prepare_tables(txn, error) < 0) {
 		store_abort(txn);
 		return -1;
 	}
@@ -367,18 +420,19 @@ static int create_tables(struct store *store, struct error *error)
 static int find_tables(struct store *store, struct error *error)
 {
 	struct store_txn *txn;
+	int64_t schema = 0;
 	int code, known;
 
 	if (store_begin_read(store, &txn, error) != 0)
 		return -1;
 	code = open_tables(store, txn, 0);
-	known = code == 0 ? check_schema(txn, error) : 0;
+	known = code == 0 ? check_schema(txn, &schema, error) : 0;
 	if (code != 0 && code != MDB_NOTFOUND)
 		known = store_fail(error, code, "open tables");
 	/* Table handles outlive a reading transaction only if it is committed. */
-	if (known != 1) {
+	if (known != 1 || schema != STORE_SCHEMA) {
 		store_abort(txn);
-		return known;
+		return known < 0 ? -1 : 0;
 	}
 	return store_commit(txn, error) == 0 ? 1 : -1;
 }

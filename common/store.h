@@ -19,14 +19,15 @@
 #include "buf.h"
 #include "error.h"
 
-enum { STORE_SCHEMA = 1, STORE_USER_BYTES = 64, STORE_CODE_BYTES = 7, STORE_FULL_PERCENT = 80 };
+enum { STORE_SCHEMA = 2, STORE_USER_BYTES = 64, STORE_CODE_BYTES = 7, STORE_FULL_PERCENT = 80 };
 
 struct store;
 struct store_txn;
 
 /*
  * Opens the store in directory, creating it (mode 0700) where it is missing. ERROR_CONFIG for a directory
- * that others can enter, a network file system, a newer schema or a damaged file. Open after fork.
+ * that others can enter, a network file system, a newer schema or a damaged file. A store of an older schema
+ * is brought to this one (store_upgrade.c), in one transaction. Open after fork.
  */
 int store_open(const char *directory, int64_t map_size_bytes, struct store **store, struct error *error);
 void store_close(struct store *store);
@@ -147,44 +148,76 @@ int store_key_put(struct store_txn *txn, const char *user, const char *key, cons
 
 enum store_class { STORE_REPLY, STORE_NOTIFICATION, STORE_BULK, STORE_CLASSES };
 
+enum store_state {
+	STORE_QUEUED,
+	STORE_STARTED, /* M2: an attempt began and its outcome is not known */
+	STORE_DEAD,
+	STORE_UNCERTAIN, /* as dead, but it may have been delivered */
+	STORE_SCHEDULED, /* waits for its due_ms */
+	STORE_DELIVERED, /* in the history; its content is gone */
+	STORE_STATES
+};
+/* "queued", "started", ... */
+const char *store_state_name(enum store_state state);
+
+enum { STORE_FILES_MAX = 10 };
+
+struct store_file {
+	char *parameter; /* "photo", "document", or the name that "attach://" refers to */
+	char *spool;	 /* its name in the spool directory */
+	char *name;	 /* its name for Telegram */
+};
+
 struct store_message {
 	int64_t id; /* given by store_outbox_add, ascending */
 	int64_t chat;
 	enum store_class class;
 	int64_t accepted_ms;
-	/* The two parts below change on the way, the rest never does. */
+	int64_t due_ms; /* 0: at once; else it is scheduled */
+	/* The three parts below change on the way. */
 	int64_t attempts;
-	bool started; /* M2: an attempt began and its outcome is not known */
+	bool started;
+	bool told_to_wait; /* not_before_ms is Telegram's */
 	int64_t not_before_ms;
 	char *last_error; /* NULL: none */
 	/* Owned. */
-	char *user;			/* "" for answers of the bot */
-	char *script;			/* NULL: none */
-	char *target;			/* the configured target it goes to; NULL: to the user's own chat */
+	char *user;   /* "" for answers of the bot */
+	char *script; /* NULL: none */
+	char *target; /* the configured target it goes to; NULL: to the user's own chat */
+	/* What was sent under the same key and part is replaced; NULL: nothing is. */
+	char *key;
+	int64_t part;
+	char *reply_key;		/* it replies to what was sent under this key; NULL: to nothing */
 	char *method;			/* sendMessage, ... */
 	struct json_object *parameters; /* without chat_id */
-	char *file_parameter;		/* NULL: no file; else "photo", "document" */
-	char *file_spool;		/* its name in the spool directory */
-	char *file_name;		/* its name for Telegram */
+	struct store_file files[STORE_FILES_MAX];
+	size_t files_count;
+	/* Only of STORE_DELIVERED. */
+	int64_t delivered_ms, message_id;
 };
 
 void store_message_free(struct store_message *message); /* what it owns, not itself */
 
+/* Frees and forgets its files, say before others take their place. */
+void store_message_drop_files(struct store_message *message);
+
+/* Queues it, or schedules it where due_ms is not 0. */
 int store_outbox_add(struct store_txn *txn, struct store_message *message, struct error *error);
 
 /* The next message for a chat: the lowest class, the lowest id. */
 int store_outbox_head(
     struct store_txn *txn, int64_t chat, struct store_message *message, struct error *error);
 
+/* A message wherever it is: 1 with its state, 0 where there is none of that id (any more). */
+int store_message_get(struct store_txn *txn, int64_t id, enum store_state *state,
+    struct store_message *message, struct error *error);
+
 /* Writes attempts, started, not_before_ms and last_error. */
 int store_outbox_update(struct store_txn *txn, const struct store_message *message, struct error *error);
 
-/* Writes what never changes but for Telegram's sake: method, parameters, file_parameter. */
-int store_outbox_rewrite(struct store_txn *txn, const struct store_message *message, struct error *error);
-
-/* Puts it at the end of another chat's queue, under a new id, with its attempts. */
-int store_outbox_move(
-    struct store_txn *txn, struct store_message *message, int64_t chat, struct error *error);
+/* Writes everything but id, chat, class, user and due_ms. old is what was there: files are told apart. */
+int store_outbox_rewrite(struct store_txn *txn, const struct store_message *old,
+    const struct store_message *message, struct error *error);
 
 /* M3: out of the outbox and into the history with Telegram's message_id (0: it made none). */
 int store_outbox_delivered(struct store_txn *txn, const struct store_message *message, int64_t message_id,
@@ -194,30 +227,117 @@ int store_outbox_delivered(struct store_txn *txn, const struct store_message *me
 int store_outbox_bury(struct store_txn *txn, const struct store_message *message, bool uncertain,
     int64_t now_ms, struct error *error);
 
+/* Forgets a message that waits or is dead; the caller removes its files after the commit. */
+int store_outbox_cancel(
+    struct store_txn *txn, enum store_state state, const struct store_message *message, struct error *error);
+
+/* From the dead, or from the scheduled, to the end of its chat's queue, as if accepted at now_ms. */
+int store_outbox_revive(struct store_txn *txn, enum store_state state, struct store_message *message,
+    int64_t now_ms, struct error *error);
+
+/* Queues what was scheduled and is due, the first max of them; each is told with its files unset. */
+typedef void store_due_fn(void *context, const struct store_message *message);
+int store_outbox_due(
+    struct store_txn *txn, int64_t now_ms, int64_t max, store_due_fn *fn, void *context, struct error *error);
+/* When the next one is due: 1, or 0 where nothing is scheduled. */
+int store_outbox_next_due(struct store_txn *txn, int64_t *due_ms, struct error *error);
+
 /* What a chat has waiting, for a start. */
 struct store_chat {
 	int64_t chat;
 	int64_t count[STORE_CLASSES];
-	int64_t not_before_ms; /* of its head */
+	int64_t first_id[STORE_CLASSES];
+	int64_t not_before_ms; /* of its head, as told_to_wait */
+	bool told_to_wait;
 };
 typedef bool store_chat_fn(void *context, const struct store_chat *chat);
 int store_outbox_chats(struct store_txn *txn, store_chat_fn *fn, void *context, struct error *error);
 
-enum store_state { STORE_QUEUED, STORE_STARTED, STORE_DEAD, STORE_UNCERTAIN };
+/* The user of a message in the outbox. 1, 0, -1. */
+int store_outbox_user(struct store_txn *txn, int64_t id, char user[STORE_USER_BYTES], struct error *error);
+
+/* Return false to end an iteration early. */
 typedef bool store_message_fn(void *context, enum store_state state, const struct store_message *message);
 
-/* What a user has in the outbox, dead letters included, by id; user NULL: everybody, by user. Ends after
- * limit. */
+/* What a user has in the outbox, dead letters included, by id; user NULL: everybody, first what waits, then
+ * the dead. Ends after limit. */
 int store_outbox_each(struct store_txn *txn, const char *user, int64_t limit, store_message_fn *fn,
     void *context, struct error *error);
 
-/* How many messages of a user are queued; for the quota. */
+/* What was delivered for a user (NULL: everybody), the latest first, with ids below before. */
+int store_history_each(struct store_txn *txn, const char *user, int64_t before, int64_t limit,
+    store_message_fn *fn, void *context, struct error *error);
+
+/* The latest deliveries since, the oldest of them first, at most limit: for the pace after a restart. */
+typedef void store_delivery_fn(void *context, int64_t chat, int64_t delivered_ms);
+int store_history_since(struct store_txn *txn, int64_t since_ms, int64_t limit, store_delivery_fn *fn,
+    void *context, struct error *error);
+
+/* How many messages of a user are queued or scheduled; for the quota. */
 int store_outbox_count(struct store_txn *txn, const char *user, int64_t *count, struct error *error);
 
 struct store_totals {
-	int64_t inbox, queued, dead, links, history;
+	int64_t inbox, queued, scheduled, dead, links, history;
+	int64_t oldest_ms; /* when the oldest that waits was accepted; 0: none */
 };
 int store_totals(struct store_txn *txn, struct store_totals *totals, struct error *error);
+
+/*
+ * Forgets the oldest deliveries and dead letters beyond their bounds, at most steps of each; returns whether
+ * there may be more to do, or -1. The files of dead letters that go are told to fn.
+ */
+enum { STORE_HISTORY_MAX = 100000, STORE_DEAD_MAX = 10000 };
+typedef void store_spool_fn(void *context, const char *spool);
+int store_trim(struct store_txn *txn, int64_t history_before_ms, int64_t dead_before_ms, int64_t steps,
+    store_spool_fn *fn, void *context, struct error *error);
+
+/* ---- what was sent under a key, so that it can be edited, answered or taken back ---- */
+
+struct store_sent {
+	int64_t queued_id;  /* the newest message under it that waits; 0: none */
+	int64_t message_id; /* Telegram's, of what the chat shows; 0: nothing */
+	int64_t updated_ms;
+	bool is_media;
+};
+
+/* 1, 0, -1. Forgotten when it was not touched for STORE_SENT_KEEP_MS. */
+#define STORE_SENT_KEEP_MS (30 * INT64_C(86400000))
+int store_sent_get(struct store_txn *txn, const char *user, const char *key, int64_t chat, int64_t part,
+    struct store_sent *sent, struct error *error);
+int store_sent_put(struct store_txn *txn, const char *user, const char *key, int64_t chat, int64_t part,
+    const struct store_sent *sent, struct error *error);
+int store_sent_remove(struct store_txn *txn, const char *user, const char *key, int64_t chat, int64_t part,
+    struct error *error);
+typedef int store_sent_fn(
+    void *context, int64_t chat, int64_t part, const struct store_sent *sent, struct error *error);
+/* By chat and part; fn may change what it is told of. It returns 0, or -1, which ends it. */
+int store_sent_each(struct store_txn *txn, const char *user, const char *key, store_sent_fn *fn,
+    void *context, struct error *error);
+
+/* ---- chats that became others ---- */
+
+/* From now on from is to: its queue is to's. *any says whether something waited. */
+int store_chat_move(struct store_txn *txn, int64_t from, int64_t to, bool *any, struct error *error);
+/* Makes *chat the one that it has become, where it has. */
+int store_chat_resolve(struct store_txn *txn, int64_t *chat, struct error *error);
+
+/* ---- what is held ---- */
+
+/* Operators' holds: of a user's messages, or ("") of everything. */
+int store_hold_set(struct store_txn *txn, const char *user, bool held, struct error *error);
+typedef void store_hold_fn(void *context, const char *user);
+int store_holds_each(struct store_txn *txn, store_hold_fn *fn, void *context, struct error *error);
+
+/* Telegram's: nothing is sent before. 0: none. */
+int store_quiet_set(struct store_txn *txn, int64_t until_ms, struct error *error);
+int store_quiet_get(struct store_txn *txn, int64_t *until_ms, struct error *error);
+
+/* ---- checking ---- */
+
+/* What store_check found; each finding is one line. */
+typedef void store_finding_fn(void *context, const char *line);
+/* Reads every record and compares the tables with each other. Returns how many findings, or -1. */
+int64_t store_check(struct store *store, store_finding_fn *fn, void *context, struct error *error);
 
 /* ---- the spool: files that go with messages ---- */
 
@@ -235,5 +355,24 @@ int store_spool_keep(struct store *store, int fd, struct error *error);
 int store_spool_link(struct store *store, const char *name, char link[STORE_USER_BYTES], struct error *error);
 void store_spool_remove(struct store *store, const char *name);
 int store_spool_sweep(struct store *store, struct error *error);
+
+/*
+ * A file that came before the message which will name it. It is its account's alone and lasts
+ * STORE_STAGED_KEEP_MS.
+ */
+enum { STORE_STAGED_MAX = 20, STORE_STAGED_KEEP_MS = 3600000 };
+struct store_staged {
+	char name[256];
+	int64_t size_bytes, staged_ms;
+};
+/* 0 where the account has STORE_STAGED_MAX already. */
+int store_staged_put(struct store_txn *txn, const char *user, const char *spool,
+    const struct store_staged *staged, struct error *error);
+int store_staged_get(struct store_txn *txn, const char *user, const char *spool, struct store_staged *staged,
+    struct error *error);
+int store_staged_remove(struct store_txn *txn, const char *user, const char *spool, struct error *error);
+/* Forgets those that are too old, at most steps; they are told to fn, to be removed after the commit. */
+int store_staged_trim(struct store_txn *txn, int64_t now_ms, int64_t steps, store_spool_fn *fn, void *context,
+    struct error *error);
 
 #endif

@@ -24,15 +24,22 @@ enum store_table {
 	TABLE_KEY_AGES,	  /* time, user, idempotency key -> nothing */
 	TABLE_OUTBOX,	  /* id -> message, queued ones; never changes */
 	TABLE_QUEUE,	  /* chat, class, id -> attempts, started, not before, last error */
-	TABLE_OWNERS,	  /* user, id -> chat, class, state */
-	TABLE_COUNTS,	  /* user -> how many are queued */
+	TABLE_SCHEDULED,  /* due, id -> nothing */
+	TABLE_OWNERS,	  /* user, OWNER_OUTBOX or OWNER_HISTORY, id -> state */
+	TABLE_COUNTS,	  /* user -> how many are queued or scheduled */
 	TABLE_DEAD,	  /* id -> message */
 	TABLE_HISTORY,	  /* id -> what was delivered */
 	TABLE_SPOOL,	  /* file name -> id of its message */
+	TABLE_STAGED,	  /* user, file name -> name, size, time */
+	TABLE_SENT,	  /* user, key, chat, part -> queued id, message id, time, kind */
+	TABLE_MOVED,	  /* chat -> the chat that took its place */
+	TABLE_HOLDS,	  /* user, "" for everything -> nothing */
 	TABLE_COUNT
 };
 
 enum { SECRET_BYTES = 32, INT_BYTES = 8, KEY_MAX_BYTES = 256 };
+
+enum { OWNER_OUTBOX, OWNER_HISTORY };
 
 struct store {
 	MDB_env *env;
@@ -90,6 +97,37 @@ int table_seek(struct store_txn *txn, enum store_table table, struct store_key *
 void key_increment(struct store_key *key);
 bool key_has_prefix(const struct store_key *key, const struct store_key *prefix);
 
+/* The last entry before key. 1, 0, -1. */
+int table_before(struct store_txn *txn, enum store_table table, struct store_key *key, MDB_val *value,
+    struct error *error);
+
 int table_entries(struct store_txn *txn, enum store_table table, int64_t *entries, struct error *error);
+
+/* A number in the table of single facts. get: 1, 0, -1. */
+int meta_get_int64(struct store_txn *txn, const char *name, int64_t *number, struct error *error);
+int meta_put_int64(struct store_txn *txn, const char *name, int64_t number, struct error *error);
+
+/* ---- messages: store_record.c ---- */
+
+void id_key(struct store_key *key, int64_t id);
+void queue_key(struct store_key *key, const struct store_message *message);
+void owner_key(struct store_key *key, const char *user, unsigned char group, int64_t id);
+
+struct json_object *message_encode(const struct store_message *message);
+int message_decode(int64_t id, const MDB_val *value, struct store_message *message, struct error *error);
+int record_put(struct store_txn *txn, enum store_table table, int64_t id, struct json_object *record,
+    struct error *error);
+
+enum { STATE_MIN = 1 + 2 * INT_BYTES, STATE_ERROR_MAX = 255, STATE_MAX = STATE_MIN + STATE_ERROR_MAX };
+/* What changes on the way, packed, so that an attempt does not rewrite the message. Returns the length. */
+size_t state_encode(const struct store_message *message, unsigned char state[STATE_MAX]);
+int state_decode(const MDB_val *value, struct store_message *message, struct error *error);
+
+/* A message that waits, with its state. 1, 0, -1. */
+int message_get_waiting(
+    struct store_txn *txn, int64_t id, struct store_message *message, struct error *error);
+
+/* Brings the tables from the schema they have to STORE_SCHEMA. */
+int store_upgrade(struct store_txn *txn, int64_t schema, struct error *error);
 
 #endif

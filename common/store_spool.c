@@ -73,6 +73,23 @@ void store_spool_remove(struct store *store, const char *name)
 	free(path);
 }
 
+/* Each staged file is named at the end of its key. */
+static int is_staged(struct store_txn *txn, const char *name, struct error *error)
+{
+	struct store_key key;
+	MDB_val value;
+	int found;
+
+	for (key_init(&key); (found = table_seek(txn, TABLE_STAGED, &key, &value, error)) == 1;
+	     key_increment(&key)) {
+		const char *user = (const char *)key.bytes;
+
+		if (strcmp(user + strlen(user) + 1, name) == 0)
+			return 1;
+	}
+	return found;
+}
+
 static int sweep_entry(struct store *store, struct store_txn *txn, const char *name, struct error *error)
 {
 	struct store_key key;
@@ -81,6 +98,8 @@ static int sweep_entry(struct store *store, struct store_txn *txn, const char *n
 
 	user_key(&key, name);
 	found = table_get(txn, TABLE_SPOOL, &key, &value, error);
+	if (found == 0)
+		found = is_staged(txn, name, error);
 	if (found == 0)
 		store_spool_remove(store, name);
 	return found < 0 ? -1 : 0;

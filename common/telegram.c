@@ -32,14 +32,16 @@ static int start_json(struct http_client *client, struct http_request *request,
 }
 
 static int start_multipart(struct http_client *client, struct http_request *request,
-    struct json_object *parameters, const struct telegram_file *file, http_done_fn *done, void *context,
-    struct http_transfer **transfer, struct error *error)
+    struct json_object *parameters, const struct telegram_file *files, size_t files_count,
+    http_done_fn *done, void *context, struct http_transfer **transfer, struct error *error)
 {
 	struct http_part parts[PARTS_MAX];
 	size_t count = 0;
 
-	parts[count++] =
-	    (struct http_part){.name = file->parameter, .path = file->path, .file_name = file->file_name};
+	for (; count < files_count && count < PARTS_MAX; count++)
+		parts[count] = (struct http_part){.name = files[count].parameter,
+		    .path = files[count].path,
+		    .file_name = files[count].file_name};
 	if (parameters != NULL) {
 		json_object_object_foreach(parameters, name, value)
 		{
@@ -60,8 +62,8 @@ static int start_multipart(struct http_client *client, struct http_request *requ
 }
 
 int telegram_start(struct http_client *client, const struct telegram *telegram, const char *method,
-    struct json_object *parameters, const struct telegram_file *file, int64_t timeout_ms, http_done_fn *done,
-    void *context, struct http_transfer **transfer, struct error *error)
+    struct json_object *parameters, const struct telegram_file *files, size_t files_count, int64_t timeout_ms,
+    http_done_fn *done, void *context, struct http_transfer **transfer, struct error *error)
 {
 	char *url = xasprintf("%s/bot%s/%s", telegram->api_url, telegram->token, method);
 	struct http_request request = {.method = "POST",
@@ -72,8 +74,9 @@ int telegram_start(struct http_client *client, const struct telegram *telegram, 
 	    .max_answer_bytes = ANSWER_MAX_BYTES};
 	int result;
 
-	if (file != NULL)
-		result = start_multipart(client, &request, parameters, file, done, context, transfer, error);
+	if (files_count > 0)
+		result = start_multipart(
+		    client, &request, parameters, files, files_count, done, context, transfer, error);
 	else
 		result = start_json(client, &request, parameters, done, context, transfer, error);
 	sodium_memzero(url, strlen(url));

@@ -19,7 +19,7 @@ struct telegram {
 	const char *proxy;
 };
 
-/* A file that goes with a call: the value of one parameter such as "photo" or "document". */
+/* A file that goes with a call: the value of one parameter such as "photo", or what "attach://" names. */
 struct telegram_file {
 	const char *parameter;
 	const char *path;
@@ -27,13 +27,13 @@ struct telegram_file {
 };
 
 /*
- * Starts a method with its parameters (an object of the API's own form; NULL: none). Without a file it
- * goes as JSON; with one as multipart/form-data, nested values as JSON text. timeout_ms is for the whole
+ * Starts a method with its parameters (an object of the API's own form; NULL: none). Without files it
+ * goes as JSON; with some as multipart/form-data, nested values as JSON text. timeout_ms is for the whole
  * request, so for getUpdates it is more than that method's own timeout.
  */
 int telegram_start(struct http_client *client, const struct telegram *telegram, const char *method,
-    struct json_object *parameters, const struct telegram_file *file, int64_t timeout_ms, http_done_fn *done,
-    void *context, struct http_transfer **transfer, struct error *error);
+    struct json_object *parameters, const struct telegram_file *files, size_t files_count, int64_t timeout_ms,
+    http_done_fn *done, void *context, struct http_transfer **transfer, struct error *error);
 
 /* What an answer means for the call that was made. */
 enum telegram_verdict {

@@ -32,6 +32,7 @@ static void add_step(struct notice *notice, enum notice_kind kind, const char *i
 	buf_init(&step->file, kinds[kind].file_max_bytes);
 	snprintf(step->key, sizeof step->key, "%.*s-%zu", NOTICE_ID_BYTES - 1, id, notice->count + 1);
 	json_put_text(step->fields, kinds[kind].text_field, text);
+	json_put_text(step->fields, "parse_mode", text != NULL ? "markdown" : NULL);
 	json_put_text(step->fields, "title", title);
 	json_put_text(step->fields, "script", notice->script);
 	if (path != NULL)
@@ -71,6 +72,8 @@ void notice_make(struct notice *notice, const struct script_report *report, cons
 	}
 	if (report->document_path != NULL)
 		add_step(notice, NOTICE_DOCUMENT, id, title, text, below(home, report->document_path));
+	/* The newest report under a key takes the place of the one before. */
+	json_put_text(notice->steps[0].fields, "key", report->key);
 	for (size_t i = 0; report->silent && i < notice->count; i++)
 		json_put_bool(notice->steps[i].fields, "silent", true);
 	if (report->cooldown_ms > 0) {

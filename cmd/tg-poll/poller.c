@@ -255,7 +255,7 @@ static void start_call(struct poller *poller, enum call call)
 		parameters = update_parameters(
 		    poller->call_offset, call == CALL_UPDATES ? UPDATES_PER_CALL : 1, hold_s);
 	if (telegram_start(poller->client, &poller->options->telegram,
-		call == CALL_NAME ? "getMe" : "getUpdates", parameters, NULL,
+		call == CALL_NAME ? "getMe" : "getUpdates", parameters, NULL, 0,
 		hold_s * 1000 + ANSWER_TIMEOUT_MS, answered, poller, &poller->transfer, &error) != 0)
 		fail(poller, &error);
 	json_object_put(parameters);

@@ -4,18 +4,30 @@
 #include <string.h>
 #include <strings.h>
 
+#include "clock.h"
 #include "fd.h"
 #include "json.h"
 #include "log.h"
+#include "num.h"
 #include "sendd.h"
+#include "utf8.h"
 #include "xalloc.h"
 
-enum { SMALL_BODY_MAX = 64 << 10, TEXT_BODY_MAX = 2 << 20, CALLS_BODY_MAX = 8 << 20 };
+enum {
+	SMALL_BODY_MAX = 64 << 10,
+	TEXT_BODY_MAX = 2 << 20,
+	CALLS_BODY_MAX = 8 << 20,
+	ACCOUNT_KEEP_MS = 2000,
+	LIMIT_DEFAULT = 1000,
+	LIMIT_MAX = 10000,
+};
+
+enum body { BODY_NONE, BODY_SMALL, BODY_TEXT, BODY_CALLS, BODY_PICTURE, BODY_FILE };
 
 struct route {
 	const char *method;
-	const char *path;
-	size_t body_max;
+	const char *path; /* "*" stands for a number */
+	enum body body;
 	enum message_kind kind;
 	void (*handle)(struct sendd *sendd, const struct route *route, struct httpd_request *request);
 };
@@ -85,43 +97,99 @@ static int read_fields(struct op *op, enum message_kind kind, struct error *erro
 {
 	struct httpd_request *request = op->request;
 
-	if (op->spool_fd >= 0)
-		return message_read_query(query, request, &op->fields, error);
+	if (op->sink_fd >= 0)
+		return message_read_query(kind, query, request, &op->fields, error);
 	if (json_parse_object(request->body.data, request->body.len, "the request body", &op->body, error) !=
 	    0)
 		return -1;
 	return message_read_json(kind, op->body, &op->fields, error);
 }
 
-/* Brings the file of a picture or document into the spool; 1 done, 0 answered. */
-static int settle_file(struct sendd *sendd, struct op *op, struct error *error)
+static bool is_spool_name(const char *name)
 {
-	const char *path = op->fields.path;
-	int64_t max_bytes = op->kind == MESSAGE_PHOTO ? PHOTO_MAX_BYTES : FILE_MAX_BYTES;
+	return strlen(name) == 32 && strspn(name, "0123456789abcdef") == 32;
+}
 
-	if (op->kind == MESSAGE_TEXT)
-		return 0;
-	if (op->spool_fd >= 0) {
-		if (op->request->body_len == 0)
-			return error_set(error, ERROR_INPUT, "the file is empty");
-		return store_spool_keep(sendd->store, op->spool_fd, error);
+/* Those that came before are looked for in the store later. */
+static int settle_staged(struct op *op, struct error *error)
+{
+	for (size_t i = 0; i < op->fields.files_count; i++) {
+		const struct message_file *from = &op->fields.files[i];
+		struct op_file *file = &op->files[i];
+
+		if (!is_spool_name(from->file))
+			return error_set(error, ERROR_INPUT, "\"file\" is not what POST /files has answered");
+		file->is_staged = true;
+		memcpy(file->spool, from->file, strlen(from->file) + 1);
+		snprintf(file->name, sizeof file->name, "%s", from->name != NULL ? from->name : "file");
 	}
-	if (path == NULL)
+	return 0;
+}
+
+static int64_t file_max_bytes(const struct sendd *sendd, bool is_photo)
+{
+	return is_photo ? sendd->config->delivery.picture_max_bytes : sendd->config->delivery.file_max_bytes;
+}
+
+/* Brings the file of a picture or document into the spool. */
+static int settle_own_file(struct sendd *sendd, struct op *op, struct error *error)
+{
+	bool is_photo = op->kind == MESSAGE_PHOTO;
+	const char *path = op->fields.path, *name = op->fields.files[0].name;
+
+	if (op->sink_fd >= 0 && op->request->body_len == 0)
+		return error_set(error, ERROR_INPUT, "the file is empty");
+	if (op->sink_fd < 0 && path == NULL)
 		return error_set(
-		    error, ERROR_INPUT, "\"%s_path\" is missing", message_file_parameter(op->kind));
-	if (spool_copy(sendd, op->kind == MESSAGE_PHOTO ? "Photo file" : "Document file", path,
-		op->caller.uid, max_bytes, op->spool, error) != 0) {
-		op->spool[0] = '\0';
+		    error, ERROR_INPUT, "\"%s_path\" is missing", message_file_parameter(is_photo));
+	if (op->sink_fd >= 0 && store_spool_keep(sendd->store, op->sink_fd, error) != 0)
+		return -1;
+	if (op->sink_fd < 0 &&
+	    spool_copy(sendd, is_photo ? "Photo file" : "Document file", path, op->caller.uid,
+		file_max_bytes(sendd, is_photo), op->files[0].spool, error) != 0) {
+		op->files[0].spool[0] = '\0';
 		return -1;
 	}
-	if (op->fields.file_name == NULL)
-		op->fields.file_name = strrchr(path, '/') + 1;
+	if (name == NULL)
+		name = path != NULL ? strrchr(path, '/') + 1 : "file";
+	snprintf(op->files[0].name, sizeof op->files[0].name, "%s", name);
 	return 0;
+}
+
+/* A text that is too long for messages goes as a file. */
+static int settle_document(struct sendd *sendd, struct op *op, struct error *error)
+{
+	struct op_file *file = &op->files[OP_DOCUMENT];
+
+	for (size_t i = 0; i < op->parts.count; i++) {
+		if (op->parts.items[i].document == NULL)
+			continue;
+		snprintf(file->name, sizeof file->name, "message.txt");
+		if (spool_write(sendd, op->parts.items[i].document, file->spool, error) == 0)
+			continue;
+		file->spool[0] = '\0';
+		return -1;
+	}
+	return 0;
+}
+
+static int settle_files(struct sendd *sendd, struct op *op, struct error *error)
+{
+	int result = op->kind == MESSAGE_TEXT ? settle_staged(op, error) : settle_own_file(sendd, op, error);
+
+	return result == 0 ? settle_document(sendd, op, error) : -1;
 }
 
 static int status_of(const struct error *error)
 {
 	return error->kind == ERROR_INPUT ? 400 : error_is_temporary(error->kind) ? 503 : 500;
+}
+
+/* What is wrong with a submission is counted. */
+static void refuse(struct sendd *sendd, struct httpd_request *request, const struct error *error)
+{
+	sendd->metrics.refused++;
+	answer_error(request, status_of(error), error->text);
 }
 
 static void handle_send(struct sendd *sendd, const struct route *route, struct httpd_request *request)
@@ -132,19 +200,90 @@ static void handle_send(struct sendd *sendd, const struct route *route, struct h
 	op->kind = route->kind;
 	op->apply = op_send;
 	if (read_fields(op, route->kind, &error) != 0 ||
-	    message_check(route->kind, &op->fields, &error) != 0 ||
-	    message_compose(route->kind, &op->fields, &op->parameters, &error) != 0) {
-		answer_error(request, status_of(&error), error.text);
+	    message_check(route->kind, &op->fields, &error) != 0) {
+		refuse(sendd, request, &error);
 		return;
 	}
 	if (settle_user(sendd, op, op->fields.user) != 0 || settle_target(sendd, op) != 0)
 		return;
-	if (settle_file(sendd, op, &error) != 0) {
-		answer_error(request, status_of(&error), error.text);
+	if (op->target != NULL && op->fields.thread_id == 0)
+		op->fields.thread_id = op->target->thread;
+	if (message_compose(&op->fields, (size_t)sendd->config->delivery.text_parts, &op->parts, &error) !=
+		0 ||
+	    settle_files(sendd, op, &error) != 0) {
+		refuse(sendd, request, &error);
 		return;
 	}
-	if (op->target != NULL && op->target->thread != 0)
-		json_put_int64(op->parameters, "message_thread_id", op->target->thread);
+	op->wait_ms = op->fields.wait_ms;
+	batch_stage(sendd, op);
+}
+
+static void handle_stage(struct sendd *sendd, const struct route *route, struct httpd_request *request)
+{
+	struct op *op = op_of(request);
+	const char *name = httpd_query(request, "name");
+	struct error error;
+
+	(void)route;
+	if (request->body_len == 0)
+		error_set(&error, ERROR_INPUT, "the file is empty");
+	else if (name != NULL && (name[0] == '\0' || strlen(name) > 255 || strchr(name, '/') != NULL ||
+				     !utf8_is_valid(name, strlen(name))))
+		error_set(&error, ERROR_INPUT, "\"name\" must be a name without a slash");
+	else if (store_spool_keep(sendd->store, op->sink_fd, &error) == 0) {
+		snprintf(op->files[0].name, sizeof op->files[0].name, "%s", name != NULL ? name : "file");
+		op->apply = op_stage;
+		batch_stage(sendd, op);
+		return;
+	}
+	refuse(sendd, request, &error);
+}
+
+/* Reads an object with some of these fields; 0, or -1 with the request answered. */
+static int read_object(struct op *op, const char *const *known)
+{
+	struct httpd_request *request = op->request;
+	struct error error;
+
+	if (request->body.len == 0) {
+		op->body = json_object_new_object();
+		return 0;
+	}
+	if (json_parse_object(request->body.data, request->body.len, "the request body", &op->body, &error) ==
+		0 &&
+	    json_only_keys(op->body, known, &error) == 0)
+		return 0;
+	answer_error(request, 400, error.text);
+	return -1;
+}
+
+/* A text of that object; 0, or -1 with the request answered. */
+static int read_text(struct op *op, const char *name, const char **text)
+{
+	struct error error;
+
+	if (json_get_text(op->body, name, text, &error) >= 0)
+		return 0;
+	answer_error(op->request, 400, error.text);
+	return -1;
+}
+
+static void handle_delete(struct sendd *sendd, const struct route *route, struct httpd_request *request)
+{
+	static const char *const known[] = {"user", "to", "key", NULL};
+	struct op *op = op_of(request);
+
+	(void)route;
+	if (read_object(op, known) != 0 || read_text(op, "user", &op->fields.user) != 0 ||
+	    read_text(op, "to", &op->fields.to) != 0 || read_text(op, "key", &op->fields.key) != 0)
+		return;
+	if (op->fields.key == NULL || strlen(op->fields.key) > MESSAGE_KEY_MAX_BYTES) {
+		answer_error(request, 400, "\"key\" is missing, or too long");
+		return;
+	}
+	if (settle_user(sendd, op, op->fields.user) != 0 || settle_target(sendd, op) != 0)
+		return;
+	op->apply = op_delete;
 	batch_stage(sendd, op);
 }
 
@@ -202,18 +341,11 @@ static void handle_calls(struct sendd *sendd, const struct route *route, struct 
 static int read_account(struct sendd *sendd, struct op *op, const char **code)
 {
 	static const char *const known[] = {"user", "code", NULL};
-	struct httpd_request *request = op->request;
 	const char *user = NULL;
-	struct error error;
 
-	if (request->body.len > 0 && (json_parse_object(request->body.data, request->body.len,
-					  "the request body", &op->body, &error) != 0 ||
-					 json_only_keys(op->body, known, &error) != 0 ||
-					 json_get_text(op->body, "user", &user, &error) < 0 ||
-					 json_get_text(op->body, "code", code, &error) < 0)) {
-		answer_error(request, 400, error.text);
+	if (read_object(op, known) != 0 || read_text(op, "user", &user) != 0 ||
+	    read_text(op, "code", code) != 0)
 		return -1;
-	}
 	return settle_user(sendd, op, user);
 }
 
@@ -284,19 +416,144 @@ static void handle_status(struct sendd *sendd, const struct route *route, struct
 		view_status(sendd, request, op->user);
 }
 
-/* An operator may look at another's, or with * at everybody's. */
+static void handle_metrics(struct sendd *sendd, const struct route *route, struct httpd_request *request)
+{
+	(void)route;
+	view_metrics(sendd, request);
+}
+
+/*
+ * Whose messages a request is about: op->user, "" for everybody's. An operator may name another, or * for
+ * all. 0, or -1 with the request answered.
+ */
+static int settle_owner(struct sendd *sendd, struct op *op, const char *user)
+{
+	if (user != NULL && strcmp(user, op->caller.name) != 0 && !is_operator(sendd, &op->caller)) {
+		answer_error(op->request, 403, "only an operator may see the messages of others");
+		return -1;
+	}
+	if (user != NULL && strcmp(user, "*") == 0) {
+		op->user[0] = '\0';
+		return 0;
+	}
+	snprintf(op->user, sizeof op->user, "%s", user != NULL ? user : op->caller.name);
+	return 0;
+}
+
+/* A number of the query; 0, or -1 with the request answered. */
+static int read_number(struct httpd_request *request, const char *name, int64_t max, int64_t *number)
+{
+	const char *text = httpd_query(request, name);
+	char words[64];
+
+	if (text == NULL || num_int64(text, 1, max, number) == 0)
+		return 0;
+	snprintf(words, sizeof words, "\"%s\" must be a number from 1 to %lld", name, (long long)max);
+	answer_error(request, 400, words);
+	return -1;
+}
+
 static void handle_queue(struct sendd *sendd, const struct route *route, struct httpd_request *request)
 {
 	struct op *op = op_of(request);
-	const char *user = httpd_query(request, "user");
+	int64_t limit = LIMIT_DEFAULT;
 
 	(void)route;
-	if (user == NULL || strcmp(user, op->caller.name) == 0)
-		view_queue(sendd, request, op->caller.name);
-	else if (!is_operator(sendd, &op->caller))
-		answer_error(request, 403, "only an operator may see the messages of others");
-	else
-		view_queue(sendd, request, strcmp(user, "*") == 0 ? NULL : user);
+	if (settle_owner(sendd, op, httpd_query(request, "user")) == 0 &&
+	    read_number(request, "limit", LIMIT_MAX, &limit) == 0)
+		view_queue(sendd, request, op->user[0] != '\0' ? op->user : NULL, limit);
+}
+
+static void handle_history(struct sendd *sendd, const struct route *route, struct httpd_request *request)
+{
+	struct op *op = op_of(request);
+	int64_t limit = LIMIT_DEFAULT, before = INT64_MAX;
+
+	(void)route;
+	if (settle_owner(sendd, op, httpd_query(request, "user")) == 0 &&
+	    read_number(request, "limit", LIMIT_MAX, &limit) == 0 &&
+	    read_number(request, "before", INT64_MAX, &before) == 0)
+		view_history(sendd, request, op->user[0] != '\0' ? op->user : NULL, before, limit);
+}
+
+/* The message exists and the caller may know it: 0, or -1 with the request answered. */
+static int settle_message(struct sendd *sendd, struct op *op)
+{
+	struct json_object *row = NULL;
+	struct error error;
+	int found = view_message(sendd, op->number, &row, &error);
+	const char *user = found == 1 ? json_text(row, "user") : NULL;
+	bool allowed = user != NULL && (op->may_manage_all || strcmp(user, op->caller.name) == 0);
+
+	json_object_put(row);
+	if (allowed)
+		return 0;
+	answer_error(op->request, found < 0 ? 503 : 404, found < 0 ? error.text : "there is no such message");
+	return -1;
+}
+
+static void handle_message(struct sendd *sendd, const struct route *route, struct httpd_request *request)
+{
+	struct op *op = op_of(request);
+	const char *wait = httpd_query(request, "wait");
+
+	(void)route;
+	if (wait != NULL && (num_duration_ms(wait, &op->wait_ms) != 0 || op->wait_ms > MESSAGE_WAIT_MAX_MS)) {
+		answer_error(request, 400, "\"wait\" must be a duration of at most 5m");
+		return;
+	}
+	if (settle_message(sendd, op) != 0)
+		return;
+	op->status = 200;
+	op->shows_message = true;
+	op_note_id(op, op->number);
+	wait_begin(sendd, op);
+}
+
+/* ---- what changes the queue ---- */
+
+static void stage(struct sendd *sendd, struct op *op, op_apply_fn *apply)
+{
+	op->apply = apply;
+	batch_stage(sendd, op);
+}
+
+static void handle_cancel(struct sendd *sendd, const struct route *route, struct httpd_request *request)
+{
+	(void)route;
+	stage(sendd, op_of(request), op_cancel);
+}
+
+static void handle_retry(struct sendd *sendd, const struct route *route, struct httpd_request *request)
+{
+	(void)route;
+	stage(sendd, op_of(request), op_retry);
+}
+
+static void handle_cancel_all(struct sendd *sendd, const struct route *route, struct httpd_request *request)
+{
+	struct op *op = op_of(request);
+
+	(void)route;
+	if (settle_owner(sendd, op, httpd_query(request, "user")) == 0)
+		stage(sendd, op, op_cancel_all);
+}
+
+static void handle_hold(struct sendd *sendd, const struct route *route, struct httpd_request *request)
+{
+	static const char *const known[] = {"user", NULL};
+	struct op *op = op_of(request);
+	const char *user = NULL;
+
+	if (!op->may_manage_all) {
+		answer_error(request, 403, "only an operator may hold and resume deliveries");
+		return;
+	}
+	if (read_object(op, known) != 0 || read_text(op, "user", &user) != 0)
+		return;
+	snprintf(op->user, sizeof op->user, "%s", user != NULL ? user : "");
+	op->on = strcmp(route->path, "/queue/hold") == 0;
+	stage(sendd, op, op_hold);
 }
 
 static void handle_links(struct sendd *sendd, const struct route *route, struct httpd_request *request)
@@ -311,25 +568,54 @@ static void handle_links(struct sendd *sendd, const struct route *route, struct 
 /* ---- routing ---- */
 
 static const struct route routes[] = {
-    {"POST", "/send", TEXT_BODY_MAX, MESSAGE_TEXT, handle_send},
-    {"POST", "/send_photo", PHOTO_MAX_BYTES, MESSAGE_PHOTO, handle_send},
-    {"POST", "/send_document", FILE_MAX_BYTES, MESSAGE_DOCUMENT, handle_send},
-    {"POST", "/calls", CALLS_BODY_MAX, MESSAGE_TEXT, handle_calls},
-    {"POST", "/api/telegram/verify", SMALL_BODY_MAX, MESSAGE_TEXT, handle_verify},
-    {"POST", "/api/telegram/unlink", SMALL_BODY_MAX, MESSAGE_TEXT, handle_unlink},
-    {"GET", "/api/telegram/status", 0, MESSAGE_TEXT, handle_status},
-    {"GET", "/api/telegram/links", 0, MESSAGE_TEXT, handle_links},
-    {"GET", "/queue", 0, MESSAGE_TEXT, handle_queue},
-    {"GET", "/health", 0, MESSAGE_TEXT, handle_health},
+    {"POST", "/send", BODY_TEXT, MESSAGE_TEXT, handle_send},
+    {"POST", "/send_photo", BODY_PICTURE, MESSAGE_PHOTO, handle_send},
+    {"POST", "/send_document", BODY_FILE, MESSAGE_DOCUMENT, handle_send},
+    {"POST", "/files", BODY_FILE, MESSAGE_TEXT, handle_stage},
+    {"POST", "/delete", BODY_SMALL, MESSAGE_TEXT, handle_delete},
+    {"POST", "/calls", BODY_CALLS, MESSAGE_TEXT, handle_calls},
+    {"POST", "/api/telegram/verify", BODY_SMALL, MESSAGE_TEXT, handle_verify},
+    {"POST", "/api/telegram/unlink", BODY_SMALL, MESSAGE_TEXT, handle_unlink},
+    {"GET", "/api/telegram/status", BODY_NONE, MESSAGE_TEXT, handle_status},
+    {"GET", "/api/telegram/links", BODY_NONE, MESSAGE_TEXT, handle_links},
+    {"GET", "/queue", BODY_NONE, MESSAGE_TEXT, handle_queue},
+    {"DELETE", "/queue", BODY_NONE, MESSAGE_TEXT, handle_cancel_all},
+    {"POST", "/queue/hold", BODY_SMALL, MESSAGE_TEXT, handle_hold},
+    {"POST", "/queue/resume", BODY_SMALL, MESSAGE_TEXT, handle_hold},
+    {"GET", "/queue/*", BODY_NONE, MESSAGE_TEXT, handle_message},
+    {"DELETE", "/queue/*", BODY_NONE, MESSAGE_TEXT, handle_cancel},
+    {"POST", "/queue/*/retry", BODY_NONE, MESSAGE_TEXT, handle_retry},
+    {"GET", "/history", BODY_NONE, MESSAGE_TEXT, handle_history},
+    {"GET", "/health", BODY_NONE, MESSAGE_TEXT, handle_health},
+    {"GET", "/metrics", BODY_NONE, MESSAGE_TEXT, handle_metrics},
 };
 
+/* Whether path is that of the route; sets the number that stands for its "*". */
+static bool path_matches(const char *pattern, const char *path, int64_t *number)
+{
+	const char *star = strchr(pattern, '*');
+	size_t before = star != NULL ? (size_t)(star - pattern) : 0, digits;
+	char text[24];
+
+	if (star == NULL)
+		return strcmp(pattern, path) == 0;
+	if (strncmp(pattern, path, before) != 0)
+		return false;
+	digits = strspn(path + before, "0123456789");
+	if (digits == 0 || digits >= sizeof text || strcmp(path + before + digits, star + 1) != 0)
+		return false;
+	memcpy(text, path + before, digits);
+	text[digits] = '\0';
+	return num_int64(text, 1, INT64_MAX, number) == 0;
+}
+
 /* The route, or NULL with the request answered. */
-static const struct route *find_route(struct httpd_request *request)
+static const struct route *find_route(struct httpd_request *request, int64_t *number)
 {
 	bool path_known = false;
 
 	for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
-		bool same = strcmp(routes[i].path, request->path) == 0;
+		bool same = path_matches(routes[i].path, request->path, number);
 
 		if (same && strcmp(routes[i].method, request->method) == 0)
 			return &routes[i];
@@ -337,6 +623,24 @@ static const struct route *find_route(struct httpd_request *request)
 	}
 	answer_error(request, path_known ? 405 : 404, path_known ? "method not allowed" : "not found");
 	return NULL;
+}
+
+static size_t body_max(const struct sendd *sendd, enum body body)
+{
+	switch (body) {
+	case BODY_NONE:
+		return 0;
+	case BODY_SMALL:
+		return SMALL_BODY_MAX;
+	case BODY_TEXT:
+		return TEXT_BODY_MAX;
+	case BODY_CALLS:
+		return CALLS_BODY_MAX;
+	case BODY_PICTURE:
+	case BODY_FILE:
+		break;
+	}
+	return (size_t)file_max_bytes(sendd, body == BODY_PICTURE);
 }
 
 static int read_key(struct op *op)
@@ -358,30 +662,51 @@ static int read_key(struct op *op)
 static int open_sink(struct sendd *sendd, const struct route *route, struct op *op)
 {
 	const char *type = httpd_header(op->request, "Content-Type");
+	bool is_json = type != NULL && strncasecmp(type, "application/json", 16) == 0;
 	struct error error;
 
-	if (route->kind == MESSAGE_TEXT || (type != NULL && strncasecmp(type, "application/json", 16) == 0))
+	if ((route->body != BODY_PICTURE && route->body != BODY_FILE) ||
+	    (is_json && route->kind != MESSAGE_TEXT))
 		return 0;
-	op->spool_fd = store_spool_create(sendd->store, op->spool, &error);
-	op->request->sink_fd = op->spool_fd;
-	if (op->spool_fd >= 0)
+	op->sink_fd = store_spool_create(sendd->store, op->files[0].spool, &error);
+	op->request->sink_fd = op->sink_fd;
+	if (op->sink_fd >= 0)
 		return 0;
-	op->spool[0] = '\0';
+	op->files[0].spool[0] = '\0';
 	answer_error(op->request, 503, error.text);
 	return -1;
+}
+
+/* Asked of the system, and kept for seconds: it costs as much as all else of a request. */
+static int find_account(struct sendd *sendd, uid_t uid, struct account *account, struct error *error)
+{
+	struct known_account *known = &sendd->accounts[uid % ACCOUNTS_KNOWN];
+	int64_t now_ms = clock_monotonic_ms();
+
+	if (known->until_ms > now_ms && known->account.uid == uid) {
+		*account = known->account;
+		return 0;
+	}
+	if (account_by_uid(uid, account, error) != 0)
+		return -1;
+	known->account = *account;
+	known->until_ms = now_ms + ACCOUNT_KEEP_MS;
+	return 0;
 }
 
 static size_t begin(void *context, struct httpd_request *request)
 {
 	struct sendd *sendd = context;
-	const struct route *route = find_route(request);
+	int64_t number = 0;
+	const struct route *route = find_route(request, &number);
 	struct error error;
 	struct op *op;
 
 	if (route == NULL)
 		return 0;
 	request->state = op = op_new(request);
-	if (account_by_uid(request->uid, &op->caller, &error) != 0) {
+	op->number = number;
+	if (find_account(sendd, request->uid, &op->caller, &error) != 0) {
 		answer_error(request, error_is_temporary(error.kind) ? 503 : 403, error.text);
 		return 0;
 	}
@@ -390,14 +715,16 @@ static size_t begin(void *context, struct httpd_request *request)
 		answer_error(request, 403, "only the account of the service may submit calls");
 		return 0;
 	}
+	op->may_manage_all = strncmp(route->path, "/queue", 6) == 0 && is_operator(sendd, &op->caller);
 	if (read_key(op) != 0 || open_sink(sendd, route, op) != 0)
 		return 0;
-	return route->body_max;
+	return body_max(sendd, route->body);
 }
 
 static void complete(void *context, struct httpd_request *request)
 {
-	const struct route *route = find_route(request);
+	int64_t number;
+	const struct route *route = find_route(request, &number);
 
 	if (route != NULL)
 		route->handle(context, route, request);

@@ -5,7 +5,7 @@
 #include "log.h"
 #include "sendd.h"
 
-enum { COMMIT_RETRY_MS = 1000 };
+enum { COMMIT_RETRY_MS = 1000, TRIM_STEPS = 200, TRIM_MS = 60000, TRIM_BUSY_MS = 20 };
 
 void batch_stage(struct sendd *sendd, struct op *op)
 {
@@ -14,24 +14,45 @@ void batch_stage(struct sendd *sendd, struct op *op)
 	sendd->ops_tail = &op->next;
 }
 
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t due_wait_ms(const struct sendd *sendd)
+{
+	int64_t wall_ms = clock_wall_ms();
+
+	if (sendd->next_due_ms == INT64_MAX)
+		return INT64_MAX;
+	return sendd->next_due_ms > wall_ms ? sendd->next_due_ms - wall_ms : 0;
+}
+
 int64_t batch_wait_ms(const struct sendd *sendd)
 {
-	int64_t left = sendd->commit_not_before_ms - clock_monotonic_ms();
+	int64_t now_ms = clock_monotonic_ms(), wait_ms = sendd->trim_not_before_ms - now_ms;
 
 	if (sendd->ops != NULL)
 		return 0;
-	if (sendd->ended == NULL)
-		return -1;
-	return left > 0 ? left : 0;
+	wait_ms = sendd->ended != NULL ? 0 : sooner(wait_ms, due_wait_ms(sendd));
+	if (wait_ms < sendd->commit_not_before_ms - now_ms)
+		wait_ms = sendd->commit_not_before_ms - now_ms;
+	return wait_ms > 0 ? wait_ms : 0;
 }
 
 static void answer(struct sendd *sendd, struct op *op)
 {
-	int64_t now = clock_monotonic_ms();
-
-	for (size_t i = 0; i < op->queued_count; i++)
-		sched_add(sendd->sched, op->queued[i].chat, op->queued[i].class,
-		    sched_flow_of(op->user, op->queued[i].chat), 1, now);
+	if (op->status == 200 && op->apply == op_send)
+		sendd->metrics.accepted[op->fields.bulk ? STORE_BULK : STORE_NOTIFICATION] +=
+		    (int64_t)op->ids_count;
+	else if (op->status == 200)
+		sendd->metrics.accepted[STORE_REPLY] += (int64_t)op->ids_count;
+	else
+		sendd->metrics.refused++;
+	if (op->wait_ms > 0 && op->ids_count > 0 && op->status == 200 && op->request != NULL) {
+		wait_begin(sendd, op);
+		return;
+	}
 	if (op->request != NULL)
 		answer_json(op->request, op->status, op->answer);
 	op_free(sendd, op);
@@ -55,6 +76,27 @@ static void answer_list(struct sendd *sendd, struct op *op)
 	}
 }
 
+static void drop(void *context, const char *spool)
+{
+	effect_drop(context, spool);
+}
+
+/* Forgets what is too old: more at once while there is more than a commit can take. */
+static int trim(struct sendd *sendd, struct store_txn *txn, struct error *error)
+{
+	int64_t now_ms = clock_monotonic_ms(), wall_ms = clock_wall_ms();
+	int more;
+
+	if (now_ms < sendd->trim_not_before_ms)
+		return 0;
+	more = store_trim(txn, wall_ms - sendd->config->store.history_ms,
+	    wall_ms - sendd->config->store.dead_ms, TRIM_STEPS, drop, sendd, error);
+	if (more < 0 || store_staged_trim(txn, wall_ms, TRIM_STEPS, drop, sendd, error) != 0)
+		return -1;
+	sendd->trim_not_before_ms = now_ms + (more ? TRIM_BUSY_MS : TRIM_MS);
+	return 0;
+}
+
 static int apply_list(struct sendd *sendd, struct store_txn *txn, struct op *op, struct error *error)
 {
 	for (; op != NULL; op = op->next) {
@@ -74,11 +116,16 @@ static int commit_all(struct sendd *sendd, struct op *ops, struct error *error)
 		return -1;
 	/* Picking may end attempts that a crash interrupted, so recording comes after it. */
 	if (delivery_pick(sendd, txn, error) != 0 || delivery_record_all(sendd, txn, error) != 0 ||
-	    apply_list(sendd, txn, ops, error) != 0) {
+	    delivery_make_due(sendd, txn, error) != 0 || apply_list(sendd, txn, ops, error) != 0 ||
+	    trim(sendd, txn, error) != 0) {
 		store_abort(txn);
+		effects_forget(sendd);
 		return -1;
 	}
-	return store_commit(txn, error);
+	if (store_commit(txn, error) == 0)
+		return 0;
+	effects_forget(sendd);
+	return -1;
 }
 
 /* One request alone, after a transaction with several failed: it must not suffer from the others. */
@@ -96,7 +143,10 @@ static void commit_alone(struct sendd *sendd, struct op *op)
 		else
 			store_abort(txn);
 	}
+	if (result == 0)
+		effects_apply(sendd);
 	if (result != 0) {
+		effects_forget(sendd);
 		if (!error_is_temporary(error.kind))
 			log_error("request failed", LOG_STR("error", error.text));
 		op_reset(op);
@@ -116,6 +166,7 @@ static void commit_each(struct sendd *sendd, struct op *op)
 
 static void tell_failure(struct sendd *sendd, const struct error *error)
 {
+	sendd->metrics.commits_failed++;
 	if (!sendd->commit_failed)
 		log_error("cannot commit; deliveries wait", LOG_STR("error", error->text));
 	sendd->commit_failed = true;
@@ -124,6 +175,15 @@ static void tell_failure(struct sendd *sendd, const struct error *error)
 		sendd->broken = true;
 		sendd->error = *error;
 	}
+}
+
+static void count_commit(struct sendd *sendd, const struct op *ops)
+{
+	sendd->metrics.commits++;
+	for (; ops != NULL; ops = ops->next)
+		sendd->metrics.committed++;
+	for (const struct delivery *delivery = sendd->ended; delivery != NULL; delivery = delivery->next)
+		sendd->metrics.committed++;
 }
 
 bool batch_commit(struct sendd *sendd)
@@ -145,6 +205,8 @@ bool batch_commit(struct sendd *sendd)
 	if (sendd->commit_failed)
 		log_info("commits work again");
 	sendd->commit_failed = false;
+	count_commit(sendd, ops);
+	effects_apply(sendd);
 	delivery_settle_all(sendd);
 	answer_list(sendd, ops);
 	delivery_start_all(sendd);

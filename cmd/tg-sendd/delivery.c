@@ -24,6 +24,7 @@ static void delivery_free(struct delivery *delivery)
 {
 	store_message_free(&delivery->message);
 	telegram_reply_free(&delivery->reply);
+	json_object_put(delivery->attempt.parameters);
 	free(delivery);
 }
 
@@ -39,8 +40,6 @@ static struct delivery *delivery_new(struct sendd *sendd, const struct store_mes
 
 	delivery->sendd = sendd;
 	delivery->message = *message;
-	delivery->old_id = message->id;
-	delivery->old_chat = message->chat;
 	return delivery;
 }
 
@@ -70,9 +69,11 @@ static int is_misdirected(struct store_txn *txn, const struct store_message *mes
 	return found == 0 || strcmp(link.user, message->user) != 0;
 }
 
-static int mark_started(
-    struct sendd *sendd, struct store_txn *txn, struct store_message *message, struct error *error)
+static int mark_started(struct sendd *sendd, struct store_txn *txn, struct store_message *message,
+    const struct attempt *attempt, struct error *error)
 {
+	struct delivery *delivery;
+
 	/* A crash in state M2: Telegram may have it already, and gets it again. */
 	if (message->started)
 		log_warning("attempt repeated", LOG_INT("id", message->id), LOG_INT("chat", message->chat));
@@ -80,8 +81,29 @@ static int mark_started(
 	message->attempts++;
 	if (store_outbox_update(txn, message, error) != 0)
 		return -1;
-	push(&sendd->starting, delivery_new(sendd, message));
+	delivery = delivery_new(sendd, message);
+	delivery->attempt = *attempt;
+	push(&sendd->starting, delivery);
 	return 0;
+}
+
+static int begin_attempt(
+    struct sendd *sendd, struct store_txn *txn, struct store_message *message, struct error *error)
+{
+	struct attempt attempt;
+	int result = 0;
+
+	if (keyed_prepare(txn, message, &attempt, error) != 0) {
+		json_object_put(attempt.parameters);
+		return -1;
+	}
+	if (!attempt.is_needless)
+		result = mark_started(sendd, txn, message, &attempt, error);
+	else
+		end_without_attempt(sendd, message, OUTCOME_DELIVERED, "there was nothing to take back");
+	if (attempt.is_needless || result != 0)
+		json_object_put(attempt.parameters);
+	return result;
 }
 
 static int attempt(
@@ -99,7 +121,7 @@ static int attempt(
 		end_without_attempt(
 		    sendd, message, OUTCOME_DEAD, "the chat is no longer linked to this account");
 	else
-		return mark_started(sendd, txn, message, error);
+		return begin_attempt(sendd, txn, message, error);
 	return 0;
 }
 
@@ -177,6 +199,7 @@ static void end(struct delivery *delivery)
 		delivery->reply.whole_bot =
 		    flood_is_of_all(&sendd->flood, delivery->message.chat, clock_monotonic_ms());
 	delivery->outcome = outcome_decide(&delivery->reply, &delivery->message, &rules, clock_wall_ms());
+	record_prepare(sendd, delivery);
 	append_ended(delivery);
 }
 
@@ -189,38 +212,53 @@ static void on_answer(void *context, const struct http_answer *answer)
 	end(delivery);
 }
 
-static struct json_object *parameters_with_chat(const struct store_message *message)
+static struct json_object *parameters_with_chat(const struct delivery *delivery)
 {
 	struct json_object *parameters = json_object_new_object();
 
-	if (message->chat != 0)
-		json_put_int64(parameters, "chat_id", message->chat);
-	json_object_object_foreach(message->parameters, key, value)
+	if (delivery->message.chat != 0)
+		json_put_int64(parameters, "chat_id", delivery->message.chat);
+	json_object_object_foreach(delivery->attempt.parameters, key, value)
 	{
 		json_object_object_add(parameters, key, json_object_get(value));
 	}
 	return parameters;
 }
 
-static void start(struct sendd *sendd, struct delivery *delivery)
+/* Files as the attempt has them: an edit names its only one in "media". A deletion has none. */
+static size_t attempt_files(
+    const struct delivery *delivery, struct telegram_file files[STORE_FILES_MAX], char *paths[])
 {
 	const struct store_message *message = &delivery->message;
-	char *path =
-	    message->file_spool ? path_join(store_spool_directory(sendd->store), message->file_spool) : NULL;
-	struct telegram_file file = {message->file_parameter, path, message->file_name};
-	struct json_object *parameters = parameters_with_chat(message);
-	int64_t timeout_ms = sendd->config->telegram.timeout_ms * (path != NULL ? UPLOAD_TIMEOUTS : 1);
+
+	for (size_t i = 0; i < message->files_count; i++) {
+		paths[i] = path_join(store_spool_directory(delivery->sendd->store), message->files[i].spool);
+		files[i] = (struct telegram_file){
+		    delivery->attempt.edited_id != 0 ? "media" : message->files[i].parameter, paths[i],
+		    message->files[i].name};
+	}
+	return message->files_count;
+}
+
+static void start(struct sendd *sendd, struct delivery *delivery)
+{
+	struct telegram_file files[STORE_FILES_MAX];
+	char *paths[STORE_FILES_MAX];
+	size_t count = attempt_files(delivery, files, paths);
+	struct json_object *parameters = parameters_with_chat(delivery);
+	int64_t timeout_ms = sendd->config->telegram.timeout_ms * (count > 0 ? UPLOAD_TIMEOUTS : 1);
 	struct error error;
 
 	push(&sendd->flying, delivery);
-	if (telegram_start(sendd->client, &sendd->telegram, message->method, parameters, path ? &file : NULL,
-		timeout_ms, on_answer, delivery, &delivery->transfer, &error) != 0) {
+	if (telegram_start(sendd->client, &sendd->telegram, delivery->attempt.method, parameters, files,
+		count, timeout_ms, on_answer, delivery, &delivery->transfer, &error) != 0) {
 		delivery->reply.verdict = error_is_temporary(error.kind) ? TELEGRAM_RETRY : TELEGRAM_REFUSED;
 		snprintf(delivery->reply.description, sizeof delivery->reply.description, "%s", error.text);
 		end(delivery);
 	}
 	json_object_put(parameters);
-	free(path);
+	for (size_t i = 0; i < count; i++)
+		free(paths[i]);
 }
 
 void delivery_start_all(struct sendd *sendd)
@@ -244,112 +282,12 @@ void delivery_cancel_all(struct sendd *sendd)
 	}
 }
 
-/* ---- recording: M2 to M1, M3, M4 ---- */
-
-static void set_last_error(struct delivery *delivery)
-{
-	free(delivery->message.last_error);
-	delivery->message.last_error = xstrdup(delivery->reply.description);
-}
-
-static int record_again(struct delivery *delivery, struct store_txn *txn, struct error *error)
-{
-	set_last_error(delivery);
-	delivery->message.started = false;
-	delivery->message.not_before_ms = delivery->outcome.not_before_ms;
-	return store_outbox_update(txn, &delivery->message, error);
-}
-
-static int record_rewritten(struct delivery *delivery, struct store_txn *txn, struct error *error)
-{
-	struct store_message *message = &delivery->message;
-
-	if (delivery->outcome.action == OUTCOME_PLAIN_TEXT) {
-		json_object_object_del(message->parameters, "parse_mode");
-		json_object_object_del(message->parameters, "entities");
-		json_object_object_del(message->parameters, "caption_entities");
-	} else {
-		free(message->method);
-		free(message->file_parameter);
-		message->method = xstrdup(message_method(MESSAGE_DOCUMENT));
-		message->file_parameter = xstrdup(message_file_parameter(MESSAGE_DOCUMENT));
-	}
-	delivery->outcome.not_before_ms = 0;
-	if (store_outbox_rewrite(txn, message, error) != 0)
-		return -1;
-	return record_again(delivery, txn, error);
-}
-
-static int record_moved(struct delivery *delivery, struct store_txn *txn, struct error *error)
-{
-	struct store_message *message = &delivery->message;
-	struct store_link link;
-	int found = store_link_of_chat(txn, message->chat, &link, error);
-
-	if (found == 1) {
-		if (store_link_remove(txn, message->chat, error) < 0)
-			return -1;
-		link.chat = delivery->reply.migrate_to;
-		found = store_link_put(txn, &link, error);
-	}
-	if (found < 0)
-		return -1;
-	set_last_error(delivery);
-	message->started = false;
-	message->not_before_ms = 0;
-	return store_outbox_move(txn, message, delivery->reply.migrate_to, error);
-}
-
-static int record_buried(struct delivery *delivery, struct store_txn *txn, struct error *error)
-{
-	struct store_link link;
-	int found = 0;
-
-	set_last_error(delivery);
-	if (delivery->outcome.pause_link)
-		found = store_link_of_chat(txn, delivery->message.chat, &link, error);
-	if (found == 1 && !link.paused) {
-		link.paused = true;
-		found = store_link_put(txn, &link, error);
-	}
-	if (found < 0)
-		return -1;
-	return store_outbox_bury(
-	    txn, &delivery->message, delivery->outcome.action == OUTCOME_UNCERTAIN, clock_wall_ms(), error);
-}
-
-static int record(struct delivery *delivery, struct store_txn *txn, struct error *error)
-{
-	/* An earlier transaction that moved it may have been aborted. */
-	delivery->message.id = delivery->old_id;
-	delivery->message.chat = delivery->old_chat;
-	switch (delivery->outcome.action) {
-	case OUTCOME_DELIVERED:
-		return store_outbox_delivered(txn, &delivery->message,
-		    delivery->reply.result ? json_int64(delivery->reply.result, "message_id") : 0,
-		    clock_wall_ms(), error);
-	case OUTCOME_AGAIN:
-		return record_again(delivery, txn, error);
-	case OUTCOME_PLAIN_TEXT:
-	case OUTCOME_AS_DOCUMENT:
-		return record_rewritten(delivery, txn, error);
-	case OUTCOME_MOVE:
-		return record_moved(delivery, txn, error);
-	case OUTCOME_AS_TEXT_FILE:
-	case OUTCOME_NO_THREAD:
-	case OUTCOME_NO_REPLY:
-	case OUTCOME_SEND_ANEW:
-	case OUTCOME_DEAD:
-	case OUTCOME_UNCERTAIN:
-		break;
-	}
-	return record_buried(delivery, txn, error);
-}
+/* ---- recording ---- */
 
 int delivery_record_all(struct sendd *sendd, struct store_txn *txn, struct error *error)
 {
 	for (struct delivery *delivery = sendd->ended; delivery != NULL; delivery = delivery->next) {
-		if (record(delivery, txn, error) != 0)
+		if (record_attempt(sendd, delivery, txn, error) != 0)
 			return -1;
 	}
 	return 0;
@@ -405,23 +343,24 @@ static void note_health(struct sendd *sendd, const struct delivery *delivery)
 		sendd->trouble_since_ms = clock_monotonic_ms();
 }
 
+static bool leaves_queue(enum outcome_action action)
+{
+	return action == OUTCOME_DELIVERED || action == OUTCOME_DEAD || action == OUTCOME_UNCERTAIN;
+}
+
 static void reschedule(struct sendd *sendd, const struct delivery *delivery)
 {
 	const struct store_message *message = &delivery->message;
-	enum outcome_action action = delivery->outcome.action;
-	bool stays = action == OUTCOME_AGAIN || action == OUTCOME_PLAIN_TEXT || action == OUTCOME_AS_DOCUMENT;
-	int64_t now = clock_monotonic_ms();
+	bool stays = !leaves_queue(delivery->outcome.action);
+	int64_t now = clock_monotonic_ms(), until = now + delivery->outcome.not_before_ms - clock_wall_ms();
 
-	if (stays && delivery->outcome.back_off)
-		sched_back_off(sendd->sched, message->chat, now + message->not_before_ms - clock_wall_ms());
-	else if (stays && message->not_before_ms > 0)
-		sched_hold_chat(sendd->sched, message->chat, now + message->not_before_ms - clock_wall_ms());
+	if (delivery->outcome.action == OUTCOME_AGAIN && delivery->outcome.back_off)
+		sched_back_off(sendd->sched, message->chat, until);
+	else if (delivery->outcome.action == OUTCOME_AGAIN)
+		sched_hold_chat(sendd->sched, message->chat, until);
 	if (delivery->outcome.hold_all_ms > 0)
 		sched_hold_all(sendd->sched, now + delivery->outcome.hold_all_ms);
-	sched_done(sendd->sched, delivery->old_chat, stays ? -1 : (int)message->class, now);
-	if (action == OUTCOME_MOVE)
-		sched_add(sendd->sched, message->chat, (int)message->class,
-		    sched_flow_of(message->user, message->chat), 1, now);
+	sched_done(sendd->sched, message->chat, stays ? -1 : (int)message->class, now);
 }
 
 void delivery_settle_all(struct sendd *sendd)
@@ -432,39 +371,116 @@ void delivery_settle_all(struct sendd *sendd)
 		sendd->ended = delivery->next;
 		tell(delivery);
 		note_health(sendd, delivery);
+		metrics_attempt(&sendd->metrics, delivery->outcome.action, outcome_cause(&delivery->reply),
+		    clock_wall_ms() - delivery->message.accepted_ms);
 		reschedule(sendd, delivery);
-		sendd->delivered += delivery->outcome.action == OUTCOME_DELIVERED;
-		if (delivery->outcome.action == OUTCOME_DELIVERED && delivery->message.file_spool != NULL)
-			store_spool_remove(sendd->store, delivery->message.file_spool);
+		if (leaves_queue(delivery->outcome.action))
+			wait_ended(sendd, delivery->message.id);
 		delivery_free(delivery);
 	}
 	sendd->ended_tail = &sendd->ended;
 }
 
+/* ---- scheduled messages ---- */
+
+enum { DUE_MAX = 500 };
+
+static void on_due(void *context, const struct store_message *message)
+{
+	effect_queued(context, message);
+}
+
+int delivery_make_due(struct sendd *sendd, struct store_txn *txn, struct error *error)
+{
+	int found;
+
+	if (clock_wall_ms() < sendd->next_due_ms)
+		return 0;
+	if (store_outbox_due(txn, clock_wall_ms(), DUE_MAX, on_due, sendd, error) != 0)
+		return -1;
+	found = store_outbox_next_due(txn, &sendd->next_due_ms, error);
+	if (found == 0)
+		sendd->next_due_ms = INT64_MAX;
+	return found < 0 ? -1 : 0;
+}
+
 /* ---- at start ---- */
+
+struct loading {
+	struct sendd *sendd;
+	struct store_txn *txn;
+	struct error *error;
+	bool failed;
+};
 
 static bool load_chat(void *context, const struct store_chat *chat)
 {
-	struct sendd *sendd = context;
+	struct loading *loading = context;
+	struct sched *sched = loading->sendd->sched;
 	int64_t now = clock_monotonic_ms(), wait_ms = chat->not_before_ms - clock_wall_ms();
+	char user[STORE_USER_BYTES] = "";
 
 	for (int class = 0; class < STORE_CLASSES; class ++) {
-		if (chat->count[class] > 0)
-			sched_add(sendd->sched, chat->chat, class, chat->chat, chat->count[class], now);
+		if (chat->count[class] == 0)
+			continue;
+		if (store_outbox_user(loading->txn, chat->first_id[class], user, loading->error) < 0) {
+			loading->failed = true;
+			return false;
+		}
+		sched_add(sched, chat->chat, class, sched_flow_of(user, chat->chat), chat->count[class], now);
 	}
-	if (wait_ms > 0)
-		sched_hold_chat(sendd->sched, chat->chat, now + wait_ms);
+	if (wait_ms > 0 && chat->told_to_wait)
+		sched_hold_chat(sched, chat->chat, now + wait_ms);
+	else if (wait_ms > 0)
+		sched_back_off(sched, chat->chat, now + wait_ms);
 	return true;
+}
+
+static void load_hold(void *context, const char *user)
+{
+	struct sendd *sendd = context;
+
+	if (user[0] == '\0')
+		sched_pause(sendd->sched, true);
+	else
+		sched_pause_flow(sendd->sched, sched_flow_of(user, 0), true);
+}
+
+/* A restart must not exceed what Telegram allows in a minute. */
+static void load_delivery(void *context, int64_t chat, int64_t delivered_ms)
+{
+	struct sendd *sendd = context;
+	int64_t now = clock_monotonic_ms(), age_ms = clock_wall_ms() - delivered_ms;
+
+	sched_sent(sendd->sched, chat, now - (age_ms > 0 ? age_ms : 0), now);
+}
+
+enum { PACE_WINDOW_MS = 60000, PACE_MESSAGES_MAX = 3000 };
+
+static int load_waits(struct sendd *sendd, struct store_txn *txn, struct error *error)
+{
+	int64_t now = clock_monotonic_ms(), wall = clock_wall_ms(), quiet_until_ms;
+
+	if (store_history_since(txn, wall - PACE_WINDOW_MS, PACE_MESSAGES_MAX, load_delivery, sendd, error) !=
+		0 ||
+	    store_holds_each(txn, load_hold, sendd, error) != 0 ||
+	    store_quiet_get(txn, &quiet_until_ms, error) != 0)
+		return -1;
+	if (quiet_until_ms > wall)
+		sched_hold_all(sendd->sched, now + quiet_until_ms - wall);
+	return 0;
 }
 
 int delivery_load(struct sendd *sendd, struct error *error)
 {
-	struct store_txn *txn;
+	struct loading loading = {.sendd = sendd, .error = error};
 	int result;
 
-	if (store_begin_read(sendd->store, &txn, error) != 0)
+	if (store_begin_read(sendd->store, &loading.txn, error) != 0)
 		return -1;
-	result = store_outbox_chats(txn, load_chat, sendd, error);
-	store_abort(txn);
-	return result;
+	result = load_waits(sendd, loading.txn, error);
+	if (result == 0)
+		result = store_outbox_chats(loading.txn, load_chat, &loading, error);
+	store_abort(loading.txn);
+	return loading.failed ? -1 : result;
 }

@@ -168,6 +168,7 @@ static int64_t turn_timeout_ms(struct sendd *sendd)
 	int64_t timeout = sooner(HOUSEKEEPING_MS, httpd_timeout_ms(sendd->httpd));
 
 	timeout = sooner(timeout, batch_wait_ms(sendd));
+	timeout = sooner(timeout, wait_timeout_ms(sendd));
 	return sendd->stopping ? timeout : sooner(timeout, sched_wait_ms(sendd->sched, clock_monotonic_ms()));
 }
 
@@ -176,6 +177,7 @@ static int turn(struct sendd *sendd, int64_t timeout_ms, struct error *error)
 	if (loop_turn(sendd->loop, timeout_ms, error) != 0)
 		return -1;
 	httpd_run(sendd->httpd);
+	wait_check(sendd, false);
 	/* Answers leave in this turn and not with the next event. */
 	if (batch_commit(sendd))
 		httpd_run(sendd->httpd);
@@ -210,6 +212,7 @@ static int finish(struct sendd *sendd, struct error *error)
 	int64_t deadline = clock_monotonic_ms() + STOP_MS, left;
 
 	loop_unwatch(sendd->loop, httpd_fd(sendd->httpd));
+	wait_check(sendd, true);
 	httpd_free(sendd->httpd);
 	sendd->httpd = NULL;
 	while (sendd->flying != NULL && (left = deadline - clock_monotonic_ms()) > 0) {
@@ -225,6 +228,7 @@ static int finish(struct sendd *sendd, struct error *error)
 static void sendd_free(struct sendd *sendd)
 {
 	delivery_cancel_all(sendd);
+	effects_free(sendd);
 	httpd_free(sendd->httpd);
 	sched_free(sendd->sched);
 	http_client_free(sendd->client);

@@ -134,7 +134,9 @@ static bool has_long_text(const struct store_message *message)
 
 static bool is_edit(const struct store_message *message)
 {
-	return message->method != NULL && strncasecmp(message->method, "edit", strlen("edit")) == 0;
+	/* What has a key is an edit of what was sent under it. */
+	return message->key != NULL ||
+	       (message->method != NULL && strncasecmp(message->method, "edit", strlen("edit")) == 0);
 }
 
 static struct outcome when(bool possible, enum outcome_action action)

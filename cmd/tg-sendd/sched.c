@@ -762,6 +762,17 @@ void sched_wake(struct sched *sched, int64_t now_ms)
 	}
 }
 
+void sched_retry(struct sched *sched, int64_t id, int64_t now_ms)
+{
+	struct chat *chat = find(sched, id);
+
+	if (chat == NULL || chat->place == PLACE_FLIGHT)
+		return;
+	unplace(sched, chat);
+	chat->back_off_ms = INT64_MIN;
+	place(sched, chat, now_ms);
+}
+
 void sched_pause(struct sched *sched, bool paused)
 {
 	sched->paused = paused;

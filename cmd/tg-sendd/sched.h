@@ -93,6 +93,8 @@ void sched_hold_all(struct sched *sched, int64_t until_ms);
  */
 void sched_back_off(struct sched *sched, int64_t chat, int64_t until_ms);
 void sched_wake(struct sched *sched, int64_t now_ms);
+/* Somebody asks for another try: the wait of sched_back_off is over for this chat. */
+void sched_retry(struct sched *sched, int64_t chat, int64_t now_ms);
 
 /* An operator's hold: of everything, or of the chats whose next message is of that flow. Kept until it ends.
  */

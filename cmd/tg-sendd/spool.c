@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -61,6 +62,23 @@ static int copy(int from, int to, int64_t max_bytes, const char *path, struct er
 		max_bytes -= moved > 0 ? moved : 0;
 	}
 	return 0;
+}
+
+int spool_write(struct sendd *sendd, const char *text, char name[STORE_USER_BYTES], struct error *error)
+{
+	int fd = store_spool_create(sendd->store, name, error), result;
+
+	if (fd < 0)
+		return -1;
+	result = fd_write_all(fd, text, strlen(text));
+	if (result != 0)
+		error_errno(error, ERROR_TEMPORARY, "cannot write a file of the spool");
+	else
+		result = store_spool_keep(sendd->store, fd, error);
+	if (result != 0)
+		store_spool_remove(sendd->store, name);
+	fd_close(&fd);
+	return result;
 }
 
 int spool_copy(struct sendd *sendd, const char *what, const char *path, uid_t owner, int64_t max_bytes,

@@ -6,7 +6,7 @@
 #include "log.h"
 #include "sendd.h"
 
-enum { QUEUE_MAX = 1000, AWAY_MS = 300000 };
+enum { METRICS_MAX_BYTES = 64 << 10, AWAY_MS = 300000 };
 
 void answer_json(struct httpd_request *request, int status, struct json_object *body)
 {
@@ -31,10 +31,17 @@ static void put_time(struct json_object *object, const char *key, int64_t wall_m
 	json_put_text(object, key, clock_format(wall_ms, text));
 }
 
+/* What a view is asked for. */
+struct question {
+	const char *user; /* NULL: everybody's */
+	int64_t before, limit;
+};
+typedef int view_fn(
+    struct store_txn *txn, const struct question *question, struct json_object *body, struct error *error);
+
 /* Answers with what view put into body, or with the store's trouble. */
-static void answer_view(struct sendd *sendd, struct httpd_request *request,
-    int (*view)(struct store_txn *txn, const char *user, struct json_object *body, struct error *error),
-    const char *user)
+static void answer_view(
+    struct sendd *sendd, struct httpd_request *request, view_fn *view, const struct question *question)
 {
 	struct json_object *body = json_object_new_object();
 	struct store_txn *txn;
@@ -42,7 +49,7 @@ static void answer_view(struct sendd *sendd, struct httpd_request *request,
 	int result = store_begin_read(sendd->store, &txn, &error);
 
 	if (result == 0) {
-		result = view(txn, user, body, &error);
+		result = view(txn, question, body, &error);
 		store_abort(txn);
 	}
 	if (result == 0) {
@@ -54,42 +61,118 @@ static void answer_view(struct sendd *sendd, struct httpd_request *request,
 	json_object_put(body);
 }
 
-/* ---- /queue ---- */
+/* ---- /queue, /history ---- */
 
-static bool add_message(void *context, enum store_state state, const struct store_message *message)
+static void put_files(struct json_object *row, const struct store_message *message)
 {
-	static const char *const words[] = {[STORE_QUEUED] = "queued",
-	    [STORE_STARTED] = "started",
-	    [STORE_DEAD] = "dead",
-	    [STORE_UNCERTAIN] = "uncertain"};
+	struct json_object *files;
+
+	if (message->files_count == 0)
+		return;
+	files = json_object_new_array();
+	for (size_t i = 0; i < message->files_count; i++)
+		json_object_array_add(files, json_object_new_string(message->files[i].name));
+	json_object_object_add(row, "files", files);
+}
+
+static void put_progress(struct json_object *row, enum store_state state, const struct store_message *message)
+{
+	json_put_int64(row, "attempts", message->attempts);
+	if (state == STORE_SCHEDULED)
+		put_time(row, "next_attempt_at", message->due_ms);
+	else if (message->not_before_ms > 0 && state == STORE_QUEUED)
+		put_time(row, "next_attempt_at", message->not_before_ms);
+	json_put_text(row, "error", message->last_error);
+	if (state != STORE_DELIVERED)
+		return;
+	put_time(row, "delivered_at", message->delivered_ms);
+	if (message->message_id != 0)
+		json_put_int64(row, "message_id", message->message_id);
+}
+
+static struct json_object *message_row(enum store_state state, const struct store_message *message)
+{
 	struct json_object *row = json_object_new_object();
 
 	json_put_int64(row, "id", message->id);
 	json_put_text(row, "user", message->user);
 	json_put_int64(row, "chat_id", message->chat);
-	json_put_text(row, "state", words[state]);
+	json_put_text(row, "state", store_state_name(state));
 	json_put_text(row, "method", message->method);
 	json_put_text(row, "script", message->script);
+	json_put_text(row, "key", message->key);
 	put_time(row, "accepted_at", message->accepted_ms);
-	json_put_int64(row, "attempts", message->attempts);
-	if (message->not_before_ms > 0)
-		put_time(row, "next_attempt_at", message->not_before_ms);
-	json_put_text(row, "error", message->last_error);
-	json_object_array_add(context, row);
+	put_progress(row, state, message);
+	put_files(row, message);
+	return row;
+}
+
+static bool add_message(void *context, enum store_state state, const struct store_message *message)
+{
+	json_object_array_add(context, message_row(state, message));
 	return true;
 }
 
-static int queue(struct store_txn *txn, const char *user, struct json_object *body, struct error *error)
+static int queue(
+    struct store_txn *txn, const struct question *question, struct json_object *body, struct error *error)
 {
 	struct json_object *rows = json_object_new_array();
 
 	json_object_object_add(body, "messages", rows);
-	return store_outbox_each(txn, user, QUEUE_MAX, add_message, rows, error);
+	return store_outbox_each(txn, question->user, question->limit, add_message, rows, error);
 }
 
-void view_queue(struct sendd *sendd, struct httpd_request *request, const char *user)
+void view_queue(struct sendd *sendd, struct httpd_request *request, const char *user, int64_t limit)
 {
-	answer_view(sendd, request, queue, user);
+	answer_view(sendd, request, queue, &(struct question){user, 0, limit});
+}
+
+static int history(
+    struct store_txn *txn, const struct question *question, struct json_object *body, struct error *error)
+{
+	struct json_object *rows = json_object_new_array();
+
+	json_object_object_add(body, "messages", rows);
+	return store_history_each(
+	    txn, question->user, question->before, question->limit, add_message, rows, error);
+}
+
+void view_history(
+    struct sendd *sendd, struct httpd_request *request, const char *user, int64_t before, int64_t limit)
+{
+	answer_view(sendd, request, history, &(struct question){user, before, limit});
+}
+
+/* What it says, for its owner to recognise it. */
+static const char *text_of(const struct store_message *message)
+{
+	static const char *const names[] = {"text", "caption", NULL};
+	const char *text = NULL;
+
+	for (const char *const *name = names; message->parameters != NULL && *name != NULL; name++) {
+		if (text == NULL)
+			text = json_text(message->parameters, *name);
+	}
+	return text;
+}
+
+int view_message(struct sendd *sendd, int64_t id, struct json_object **row, struct error *error)
+{
+	struct store_message message;
+	enum store_state state;
+	struct store_txn *txn;
+	int found;
+
+	if (store_begin_read(sendd->store, &txn, error) != 0)
+		return -1;
+	found = store_message_get(txn, id, &state, &message, error);
+	store_abort(txn);
+	if (found != 1)
+		return found;
+	*row = message_row(state, &message);
+	json_put_text(*row, "text", text_of(&message));
+	store_message_free(&message);
+	return 1;
 }
 
 /* ---- /api/telegram/status, /api/telegram/links ---- */
@@ -108,28 +191,30 @@ static bool add_link(void *context, const struct store_link *link)
 	return true;
 }
 
-static int links(struct store_txn *txn, const char *user, struct json_object *body, struct error *error)
+static int links(
+    struct store_txn *txn, const struct question *question, struct json_object *body, struct error *error)
 {
 	struct json_object *rows = json_object_new_array();
 
 	json_object_object_add(body, "links", rows);
-	return store_links_each(txn, user, add_link, rows, error);
+	return store_links_each(txn, question->user, add_link, rows, error);
 }
 
 void view_links(struct sendd *sendd, struct httpd_request *request)
 {
-	answer_view(sendd, request, links, NULL);
+	answer_view(sendd, request, links, &(struct question){.user = NULL});
 }
 
-static int status(struct store_txn *txn, const char *user, struct json_object *body, struct error *error)
+static int status(
+    struct store_txn *txn, const struct question *question, struct json_object *body, struct error *error)
 {
 	struct json_object *rows = json_object_new_array();
 	struct json_object *first;
-	int result = store_links_each(txn, user, add_link, rows, error);
+	int result = store_links_each(txn, question->user, add_link, rows, error);
 	size_t count = json_object_array_length(rows);
 
 	json_put_bool(body, "linked", count > 0);
-	json_put_text(body, "user", user);
+	json_put_text(body, "user", question->user);
 	if (count == 0) {
 		json_object_put(rows);
 		return result;
@@ -144,7 +229,7 @@ static int status(struct store_txn *txn, const char *user, struct json_object *b
 
 void view_status(struct sendd *sendd, struct httpd_request *request, const char *user)
 {
-	answer_view(sendd, request, status, user);
+	answer_view(sendd, request, status, &(struct question){.user = user});
 }
 
 /* ---- /health ---- */
@@ -162,39 +247,57 @@ static const char *trouble(struct sendd *sendd)
 	return NULL;
 }
 
-static int totals(struct store_txn *txn, const char *user, struct json_object *body, struct error *error)
+static int totals(struct sendd *sendd, struct store_totals *all, struct error *error)
 {
-	struct store_totals all;
+	struct store_txn *txn;
+	int result;
 
-	(void)user;
-	if (store_totals(txn, &all, error) != 0)
+	if (store_begin_read(sendd->store, &txn, error) != 0)
 		return -1;
-	json_put_int64(body, "updates_waiting", all.inbox);
-	json_put_int64(body, "queued", all.queued);
-	json_put_int64(body, "dead", all.dead);
-	json_put_int64(body, "links", all.links);
-	return 0;
+	result = store_totals(txn, all, error);
+	store_abort(txn);
+	return result;
 }
 
 void view_health(struct sendd *sendd, struct httpd_request *request)
 {
 	struct json_object *body = json_object_new_object();
 	const char *wrong = trouble(sendd);
-	struct store_txn *txn;
+	struct store_totals all;
 	struct error error;
 
-	if (store_begin_read(sendd->store, &txn, &error) == 0) {
-		if (totals(txn, NULL, body, &error) != 0)
-			wrong = "the store cannot be read";
-		store_abort(txn);
+	if (totals(sendd, &all, &error) == 0) {
+		json_put_int64(body, "updates_waiting", all.inbox);
+		json_put_int64(body, "queued", all.queued);
+		json_put_int64(body, "scheduled", all.scheduled);
+		json_put_int64(body, "dead", all.dead);
+		json_put_int64(body, "links", all.links);
 	} else {
 		wrong = "the store cannot be read";
 	}
 	json_put_text(body, "status", wrong ? wrong : "ok");
 	json_put_text(body, "version", TGTOOLS_VERSION);
-	json_put_int64(body, "delivered", sendd->delivered);
+	json_put_int64(body, "delivered", sendd->metrics.delivered);
 	json_put_int64(body, "in_flight", sched_in_flight(sendd->sched));
 	json_put_int64(body, "store_used_percent", store_used_percent(sendd->store));
 	answer_json(request, wrong ? 503 : 200, body);
 	json_object_put(body);
+}
+
+void view_metrics(struct sendd *sendd, struct httpd_request *request)
+{
+	struct metrics_state state = {.now_ms = clock_wall_ms(),
+	    .in_flight = sched_in_flight(sendd->sched),
+	    .store_used_percent = store_used_percent(sendd->store),
+	    .healthy = trouble(sendd) == NULL};
+	struct buf text = BUF_INIT(METRICS_MAX_BYTES);
+	struct error error;
+
+	if (totals(sendd, &state.totals, &error) != 0) {
+		answer_error(request, 503, error.text);
+		return;
+	}
+	metrics_print(&sendd->metrics, &state, &text);
+	httpd_answer(request, 200, "text/plain; version=0.0.4", text.data, text.len);
+	buf_free(&text);
 }

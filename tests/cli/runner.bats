@@ -123,7 +123,7 @@ pid_in() {
 	says d.sh '{"notify":true}'
 	echo data >"$DIR/home/x.png"
 	run -0 --separate-stderr runner --dry-run -j 1
-	[[ ${lines[0]} == 'a.sh: POST /send {"text":"hi \"you\"","title":"T","script":"a.sh","cooldown":"7200s"}' ]]
+	[[ ${lines[0]} == 'a.sh: POST /send {"text":"hi \"you\"","parse_mode":"markdown","title":"T","script":"a.sh","cooldown":"7200s"}' ]]
 	[[ ${lines[1]} == 'b.sh: nothing to send' ]]
 	[[ ${lines[2]} == 'c.sh: POST /send_photo {"caption":"m",'*'"silent":true'*"with 5 bytes of $DIR/home/x.png" ]]
 	[[ $stderr == 'notify-runner: d.sh: failed: nothing to send'* ]]

@@ -144,11 +144,10 @@ on_terminal() {
 	begin_linked
 	printf 'a\0b\xff\x1b[31mc\xc3\xa9\n' | tg-send
 	wait_until 10 shows 1 $'ab\xef\xbf\xbdc\xc3\xa9'
-	head -c 1048576 /dev/urandom >"$DIR/garbage"
+	head -c 1048576 /dev/zero | tr '\0' '\377' >"$DIR/garbage"
 	fails 65 'nothing was sent' tg-send <"$DIR/garbage"
 	head -c 1048577 /dev/zero >"$DIR/zeros"
 	fails 65 'larger than 1 MB; nothing was sent' tg-send <"$DIR/zeros"
-	fails 65 'nothing was sent' tg-send "$(printf '%05000d' 1)"
 	fails 65 'nothing was sent' tg-send -T "$(printf '%0300d' 1)" text
 	printf '%04096d' 1 | tg-send
 	wait_until 10 shows 1 "$(printf 'ab\xef\xbf\xbdc\xc3\xa9\n%04096d' 1)"

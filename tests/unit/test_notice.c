@@ -47,31 +47,41 @@ static void steps(void **state)
 	static const struct {
 		const char *report, *expected;
 	} cases[] = {
-	    {"{\"notify\":true,\"message\":\"m\"}",
-		"text-1 {\"text\":\"m\",\"script\":\"disk.sh\",\"cooldown\":\"3600s\"}\n"},
+	    {"{\"notify\":true,\"message\":\"m\"}", "text-1 "
+						    "{\"text\":\"m\",\"parse_mode\":\"markdown\",\"script\":"
+						    "\"disk.sh\",\"cooldown\":\"3600s\"}\n"},
 	    {"{\"notify\":true,\"title\":\"t\",\"message\":\"m\",\"silent\":true,\"cooldown\":\"90s\"}",
 		"text-1 "
-		"{\"text\":\"m\",\"title\":\"t\",\"script\":\"disk.sh\",\"silent\":true,\"cooldown\":\"90s\"}"
+		"{\"text\":\"m\",\"parse_mode\":\"markdown\",\"title\":\"t\",\"script\":\"disk.sh\","
+		"\"silent\":true,\"cooldown\":\"90s\"}"
 		"\n"},
 	    {"{\"notify\":true,\"message\":\"m\",\"cooldown\":\"0m\"}",
-		"text-1 {\"text\":\"m\",\"script\":\"disk.sh\"}\n"},
+		"text-1 {\"text\":\"m\",\"parse_mode\":\"markdown\",\"script\":\"disk.sh\"}\n"},
 	    {"{\"notify\":true,\"message\":\"m\",\"key\":\"k\"}",
-		"text-1 {\"text\":\"m\",\"script\":\"disk.sh\",\"cooldown\":\"3600s\"}\n"},
+		"text-1 "
+		"{\"text\":\"m\",\"parse_mode\":\"markdown\",\"script\":\"disk.sh\",\"key\":\"k\","
+		"\"cooldown\":\"3600s\"}"
+		"\n"},
 	    {"{\"notify\":true,\"message\":\"m\",\"title\":\"t\",\"image_path\":\"/tmp/a.png\"}",
-		"photo-1 {\"caption\":\"m\",\"title\":\"t\",\"script\":\"disk.sh\",\"file_name\":\"a.png\","
+		"photo-1 "
+		"{\"caption\":\"m\",\"parse_mode\":\"markdown\",\"title\":\"t\",\"script\":\"disk.sh\","
+		"\"file_name\":\"a.png\","
 		"\"cooldown\":\"3600s\"} /tmp/a.png\n"},
 	    {"{\"notify\":true,\"image_path\":\"out/a.png\"}",
 		"photo-1 {\"script\":\"disk.sh\",\"file_name\":\"a.png\",\"cooldown\":\"3600s\"} "
 		"/home/alice/out/a.png\n"},
 	    {"{\"notify\":true,\"message\":\"m\",\"title\":\"t\",\"document_path\":\"a.csv\"}",
 		"document-1 "
-		"{\"caption\":\"m\",\"title\":\"t\",\"script\":\"disk.sh\",\"file_name\":\"a.csv\","
+		"{\"caption\":\"m\",\"parse_mode\":\"markdown\",\"title\":\"t\",\"script\":\"disk.sh\","
+		"\"file_name\":\"a.csv\","
 		"\"cooldown\":\"3600s\"} /home/alice/a.csv\n"},
 	    /* only the first claims the cooldown, all are silent */
 	    {"{\"notify\":true,\"message\":\"m\",\"title\":\"t\",\"image_path\":\"/a\",\"document_path\":\"/"
 	     "b\","
 	     "\"silent\":true}",
-		"photo-1 {\"caption\":\"m\",\"title\":\"t\",\"script\":\"disk.sh\",\"file_name\":\"a\","
+		"photo-1 "
+		"{\"caption\":\"m\",\"parse_mode\":\"markdown\",\"title\":\"t\",\"script\":\"disk.sh\","
+		"\"file_name\":\"a\","
 		"\"silent\":true,\"cooldown\":\"3600s\"} /a\n"
 		"document-2 {\"script\":\"disk.sh\",\"file_name\":\"b\",\"silent\":true} /b\n"},
 	};
@@ -135,8 +145,9 @@ static void targets(void **state)
 	(void)state;
 	notice_make(&notice, &report, "s", "/h", id, 5);
 	assert_int_equal(notice_target(&notice.steps[0], &target, &error), 0);
-	assert_string_equal(buf_text(&target), "/send_photo?caption=50%25%20%26%20more%3F%0A%C3%A4&script=s&"
-					       "file_name=x%20y.png&silent=true");
+	assert_string_equal(buf_text(&target),
+	    "/send_photo?caption=50%25%20%26%20more%3F%0A%C3%A4&parse_mode=markdown&script=s&"
+	    "file_name=x%20y.png&silent=true");
 	buf_clear(&target);
 	target.max = 40;
 	assert_int_equal(notice_target(&notice.steps[0], &target, &error), -1);

@@ -395,8 +395,8 @@ static void the_spool_keeps_only_files_of_messages(void **state)
 	close(fd);
 	fd = store_spool_create(f->store, orphan, &f->error);
 	close(fd);
-	message.file_spool = kept;
-	message.file_parameter = "photo";
+	message.files[0] = (struct store_file){"photo", kept, "a.png"};
+	message.files_count = 1;
 	assert_int_equal(store_outbox_add(f->txn, &message, &f->error), 0);
 	commit(f);
 	assert_int_equal(store_spool_sweep(f->store, &f->error), 0);
@@ -435,7 +435,7 @@ static void a_store_of_a_newer_schema_is_refused(void **state)
 	f->store = NULL;
 	assert_int_equal(store_open(f->directory, MAP_BYTES, &f->store, &f->error), -1);
 	assert_int_equal(f->error.kind, ERROR_CONFIG);
-	assert_non_null(strstr(f->error.text, "schema 2, this program knows 1"));
+	assert_non_null(strstr(f->error.text, "schema 3, this program knows 2"));
 }
 
 static void a_full_map_fails_as_temporary_and_is_seen_before(void **state)

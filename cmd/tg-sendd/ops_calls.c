@@ -1,0 +1,170 @@
+/* POST /calls: what the bot answers to updates. */
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "json.h"
+#include "log.h"
+#include "sendd.h"
+
+enum {
+	/* Answers to people are still taken when notifications are not: they empty the inbox. */
+	CALLS_FULL_PERCENT = STORE_FULL_PERCENT + 10
+};
+
+static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/* Parameters that may be a file, and then come as file:///path. */
+static const char *const file_parameters[] = {
+    "photo", "document", "video", "audio", "animation", "voice", "sticker", NULL};
+
+/* 1 where the call has a file, which is then in the spool; its name goes to Telegram without its directory.
+ */
+static int take_call_file(struct sendd *sendd, const struct op *op, struct json_object *call,
+    struct store_message *message, char spool[STORE_USER_BYTES], struct error *error)
+{
+	static const char scheme[] = "file://";
+
+	for (const char *const *name = file_parameters; *name != NULL; name++) {
+		const char *value = json_text(call, *name);
+
+		if (value == NULL || strncmp(value, scheme, sizeof scheme - 1) != 0)
+			continue;
+		value += sizeof scheme - 1;
+		if (spool_copy(sendd, "File", value, op->caller.uid, sendd->config->delivery.file_max_bytes,
+			spool, error) != 0)
+			return -1;
+		message->files[0] = (struct store_file){(char *)*name, spool, strrchr(value, '/') + 1};
+		message->files_count = 1;
+		return 1;
+	}
+	return 0;
+}
+
+static struct json_object *call_parameters(struct json_object *call, const char *without)
+{
+	struct json_object *parameters = json_object_new_object();
+
+	json_object_object_foreach(call, key, value)
+	{
+		if (strcmp(key, "method") != 0 && strcmp(key, "chat_id") != 0 &&
+		    (without == NULL || strcmp(key, without) != 0))
+			json_object_object_add(parameters, key, json_object_get(value));
+	}
+	return parameters;
+}
+
+/* Queues one call of the bot; ERROR_INPUT says what is wrong with it, anything else ends the transaction. */
+static int queue_call(struct sendd *sendd, struct store_txn *txn, struct op *op, struct json_object *call,
+    int64_t *id, struct error *error)
+{
+	struct store_message message = {.class = STORE_REPLY, .accepted_ms = clock_wall_ms(), .user = ""};
+	char spool[STORE_USER_BYTES];
+	const char *method = NULL;
+	int result;
+
+	if (!json_object_is_type(call, json_type_object) ||
+	    json_get_text(call, "method", &method, error) <= 0 || method[0] == '\0' ||
+	    method[strspn(method, letters)] != '\0')
+		return error_set(error, ERROR_INPUT, "a call needs a \"method\" of letters");
+	if (json_get_int64(call, "chat_id", &message.chat, error) < 0 ||
+	    take_call_file(sendd, op, call, &message, spool, error) < 0)
+		return -1;
+	message.method = (char *)method;
+	message.parameters =
+	    call_parameters(call, message.files_count > 0 ? message.files[0].parameter : NULL);
+	result = op_queue(sendd, txn, op, &message, error);
+	json_object_put(message.parameters);
+	*id = message.id;
+	return result;
+}
+
+static void result_failed(struct json_object *result, const char *text)
+{
+	log_warning("call refused", LOG_STR("error", text));
+	json_put_bool(result, "ok", false);
+	json_put_text(result, "error", text);
+}
+
+static void result_duplicate(struct json_object *result)
+{
+	json_put_bool(result, "ok", true);
+	json_put_bool(result, "duplicate", true);
+}
+
+/* Queues the calls of one line; what is wrong with one of them is told and does not stop the others. */
+static int queue_calls(struct sendd *sendd, struct store_txn *txn, struct op *op, const struct call *line,
+    struct json_object *result, struct error *error)
+{
+	struct json_object *calls = NULL, *ids = json_object_new_array();
+	struct error call_error = {.text = ""};
+	size_t count = 1;
+	int64_t id = 0;
+
+	if (line->is_update && json_object_object_get_ex(line->line, "calls", &calls))
+		count = json_object_array_length(calls);
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *call = calls ? json_object_array_get_idx(calls, i) : line->line;
+
+		if (queue_call(sendd, txn, op, call, &id, &call_error) == 0) {
+			json_object_array_add(ids, json_object_new_int64(id));
+		} else if (call_error.kind != ERROR_INPUT) {
+			json_object_put(ids);
+			*error = call_error;
+			return -1;
+		}
+	}
+	if (call_error.text[0] != '\0')
+		result_failed(result, call_error.text);
+	else
+		json_put_bool(result, "ok", true);
+	json_object_object_add(result, "ids", ids);
+	return 0;
+}
+
+static int apply_line(struct sendd *sendd, struct store_txn *txn, struct op *op, const struct call *line,
+    struct json_object *result, struct error *error)
+{
+	int removed = 1;
+
+	if (line->error.text[0] != '\0') {
+		result_failed(result, line->error.text);
+		return 0;
+	}
+	if (line->is_update)
+		removed = store_inbox_remove(txn, line->update_id, error);
+	if (removed < 0)
+		return -1;
+	if (removed == 1)
+		return queue_calls(sendd, txn, op, line, result, error);
+	/* U3 already: the same update was handled twice, and the first one counts. */
+	result_duplicate(result);
+	return 0;
+}
+
+/* A request that comes again is kept as its key alone: all of it was taken, and so each line is a duplicate.
+ */
+int op_calls(struct sendd *sendd, struct store_txn *txn, struct op *op, struct error *error)
+{
+	struct json_object *results;
+	int taken = op_answer_again(txn, op, error);
+
+	if (taken < 0)
+		return -1;
+	if (taken == 0 && store_used_percent(sendd->store) >= CALLS_FULL_PERCENT)
+		return op_fail(op, 503, "the store is full; try again later");
+	if (taken == 0)
+		op->answer = json_object_new_object();
+	results = json_object_new_array();
+	json_object_object_add(op->answer, "results", results);
+	for (size_t i = 0; i < op->calls_count; i++) {
+		struct json_object *result = json_object_new_object();
+
+		json_object_array_add(results, result);
+		if (taken == 1)
+			result_duplicate(result);
+		else if (apply_line(sendd, txn, op, &op->calls[i], result, error) != 0)
+			return -1;
+	}
+	return taken == 1 ? 0 : op_keep_answer(txn, op, "{}", error);
+}

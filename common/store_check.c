@@ -1,0 +1,226 @@
+/* Whether the tables fit each other. Read-only, so it may run beside tg-sendd. */
+#include "store_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "json.h"
+#include "path.h"
+
+struct check {
+	struct store *store;
+	struct store_txn *txn;
+	store_finding_fn *fn;
+	void *context;
+	int64_t findings;
+};
+
+static void find(struct check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void find(struct check *check, const char *format, ...)
+{
+	char line[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof line, format, args);
+	va_end(args);
+	check->findings++;
+	check->fn(check->context, line);
+}
+
+/* Whether table has key; what is wrong with reading it is a finding. */
+static bool has(struct check *check, enum store_table table, const struct store_key *key, MDB_val *value)
+{
+	struct error error;
+	int found = table_get(check->txn, table, key, value, &error);
+
+	if (found < 0)
+		find(check, "%s", error.text);
+	return found == 1;
+}
+
+static void check_owner(struct check *check, const struct store_message *message, unsigned char group,
+    const char *state_names, const unsigned char *states)
+{
+	struct store_key key;
+	MDB_val value;
+
+	owner_key(&key, message->user, group, message->id);
+	if (!has(check, TABLE_OWNERS, &key, &value))
+		find(check, "message %lld: nobody owns it", (long long)message->id);
+	else if (value.mv_size != 1 || memchr(states, *(const unsigned char *)value.mv_data, 2) == NULL)
+		find(check, "message %lld: its owner does not have it as %s", (long long)message->id,
+		    state_names);
+}
+
+static void check_files(struct check *check, const struct store_message *message)
+{
+	for (size_t i = 0; i < message->files_count; i++) {
+		char *path = path_join(check->store->spool, message->files[i].spool);
+		struct store_key key;
+		MDB_val value;
+
+		user_key(&key, message->files[i].spool);
+		if (!has(check, TABLE_SPOOL, &key, &value))
+			find(check, "message %lld: its file is not known as its", (long long)message->id);
+		if (access(path, R_OK) != 0)
+			find(check, "message %lld: its file is not in the spool", (long long)message->id);
+		free(path);
+	}
+}
+
+static void check_waiting(struct check *check, const struct store_message *message)
+{
+	static const unsigned char states[2] = {STORE_QUEUED, STORE_SCHEDULED};
+	struct store_key key;
+	MDB_val value;
+
+	check_owner(check, message, OWNER_OUTBOX, "waiting", states);
+	check_files(check, message);
+	queue_key(&key, message);
+	if (message->due_ms != 0) {
+		key_init(&key);
+		key_add_int64(&key, message->due_ms);
+		key_add_int64(&key, message->id);
+	}
+	if (!has(check, message->due_ms != 0 ? TABLE_SCHEDULED : TABLE_QUEUE, &key, &value))
+		find(check, "message %lld: it is in no queue", (long long)message->id);
+}
+
+static void check_dead(struct check *check, const struct store_message *message)
+{
+	static const unsigned char states[2] = {STORE_DEAD, STORE_UNCERTAIN};
+
+	check_owner(check, message, OWNER_OUTBOX, "dead", states);
+	check_files(check, message);
+}
+
+static void check_delivered(struct check *check, const struct store_message *message)
+{
+	static const unsigned char states[2] = {STORE_DELIVERED, STORE_DELIVERED};
+
+	check_owner(check, message, OWNER_HISTORY, "delivered", states);
+}
+
+static int check_messages(struct check *check, enum store_table table,
+    void (*one)(struct check *check, const struct store_message *message), struct error *error)
+{
+	struct store_message message;
+	struct store_key key;
+	struct error damage;
+	MDB_val value;
+	int found;
+
+	for (key_init(&key); (found = table_seek(check->txn, table, &key, &value, error)) == 1;
+	     key_increment(&key)) {
+		if (key.len != INT_BYTES) {
+			find(check, "a message has a key of %zu bytes", key.len);
+		} else if (message_decode(int64_read(key.bytes), &value, &message, &damage) != 0) {
+			find(check, "message %lld: %s", (long long)int64_read(key.bytes), damage.text);
+		} else {
+			one(check, &message);
+			store_message_free(&message);
+		}
+	}
+	return found;
+}
+
+/* Each entry of table ends in the id of a message that must be in the outbox. */
+static int check_pointers(struct check *check, enum store_table table, const char *name, struct error *error)
+{
+	struct store_key key, id;
+	MDB_val value;
+	int found;
+
+	for (key_init(&key); (found = table_seek(check->txn, table, &key, &value, error)) == 1;
+	     key_increment(&key)) {
+		key_init(&id);
+		if (key.len >= INT_BYTES)
+			key_add_bytes(&id, key.bytes + key.len - INT_BYTES, INT_BYTES);
+		if (id.len == 0 || !has(check, TABLE_OUTBOX, &id, &value))
+			find(check, "%s: an entry without its message", name);
+	}
+	return found;
+}
+
+static int check_owners(struct check *check, struct error *error)
+{
+	struct store_key key;
+	MDB_val value;
+	int found;
+
+	for (key_init(&key); (found = table_seek(check->txn, TABLE_OWNERS, &key, &value, error)) == 1;
+	     key_increment(&key)) {
+		struct store_key id;
+
+		key_init(&id);
+		if (key.len > INT_BYTES)
+			key_add_bytes(&id, key.bytes + key.len - INT_BYTES, INT_BYTES);
+		if (id.len == 0 ||
+		    (!has(check, TABLE_OUTBOX, &id, &value) && !has(check, TABLE_DEAD, &id, &value) &&
+			!has(check, TABLE_HISTORY, &id, &value)))
+			find(check, "owners: an entry without its message");
+	}
+	return found;
+}
+
+static int check_counts(struct check *check, struct error *error)
+{
+	struct store_key key;
+	MDB_val value;
+	int64_t counted = 0, entries;
+	int found;
+
+	for (key_init(&key); (found = table_seek(check->txn, TABLE_COUNTS, &key, &value, error)) == 1;
+	     key_increment(&key)) {
+		if (value.mv_size == INT_BYTES)
+			counted += int64_read(value.mv_data);
+	}
+	if (found < 0 || table_entries(check->txn, TABLE_OUTBOX, &entries, error) != 0)
+		return -1;
+	if (counted != entries)
+		find(check, "counts: %lld messages are counted, %lld are there", (long long)counted,
+		    (long long)entries);
+	return 0;
+}
+
+static bool check_link(void *context, const struct store_link *link)
+{
+	struct check *check = context;
+	struct store_key key;
+	MDB_val value;
+
+	user_key(&key, link->user);
+	key_add_int64(&key, link->chat);
+	if (!has(check, TABLE_USER_LINKS, &key, &value))
+		find(check, "link of chat %lld: its account does not know it", (long long)link->chat);
+	return true;
+}
+
+static int check_all(struct check *check, struct error *error)
+{
+	if (check_messages(check, TABLE_OUTBOX, check_waiting, error) != 0 ||
+	    check_messages(check, TABLE_DEAD, check_dead, error) != 0 ||
+	    check_messages(check, TABLE_HISTORY, check_delivered, error) != 0 ||
+	    check_pointers(check, TABLE_QUEUE, "queue", error) != 0 ||
+	    check_pointers(check, TABLE_SCHEDULED, "schedule", error) != 0 ||
+	    check_owners(check, error) != 0 || check_counts(check, error) != 0)
+		return -1;
+	return store_links_each(check->txn, NULL, check_link, check, error);
+}
+
+int64_t store_check(struct store *store, store_finding_fn *fn, void *context, struct error *error)
+{
+	struct check check = {.store = store, .fn = fn, .context = context};
+	int result;
+
+	if (store_begin_read(store, &check.txn, error) != 0)
+		return -1;
+	result = check_all(&check, error);
+	store_abort(check.txn);
+	return result == 0 ? check.findings : -1;
+}
