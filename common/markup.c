@@ -9,6 +9,7 @@
 #include "xalloc.h"
 
 enum {
+	MARKDOWN_MAX_BYTES = 128 << 10,
 	GROWTH = 8, /* tabs, indentation and tables may take more place than their source */
 	GROWTH_BYTES = 64 << 10,
 	URL_MAX_BYTES = 2048,
@@ -230,7 +231,7 @@ static int parse_clean(
 {
 	switch (format) {
 	case MARKUP_MARKDOWN:
-		return markup_parse_markdown(source, len, rich);
+		return len <= MARKDOWN_MAX_BYTES ? markup_parse_markdown(source, len, rich) : -1;
 	case MARKUP_HTML:
 		return markup_parse_html(source, len, rich);
 	case MARKUP_PRE:
@@ -249,7 +250,7 @@ void markup_parse(
 	(void)text_add_clean(&clean, source, len);
 	*rich = RICH_INIT(GROWTH * clean.len + GROWTH_BYTES);
 	if (parse_clean(format, buf_text(&clean), clean.len, language, rich) != 0) {
-		/* Only what was made to grow gets here; without formatting it fits. */
+		/* Too long for md4c, or made to grow; without formatting it fits. */
 		rich_free(rich);
 		(void)rich_add(rich, buf_text(&clean), clean.len, false);
 	}

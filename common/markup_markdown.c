@@ -649,7 +649,8 @@ static int on_leave_block(MD_BLOCKTYPE type, void *detail, void *userdata)
 int markup_parse_markdown(const char *source, size_t len, struct rich *rich)
 {
 	static const MD_PARSER parser = {
-	    .flags = MD_DIALECT_GITHUB | MD_FLAG_NOHTML,
+	    .flags = MD_FLAG_TABLES | MD_FLAG_STRIKETHROUGH | MD_FLAG_TASKLISTS |
+		     MD_FLAG_PERMISSIVEURLAUTOLINKS | MD_FLAG_NOHTML,
 	    .enter_block = on_enter_block,
 	    .leave_block = on_leave_block,
 	    .enter_span = on_enter_span,

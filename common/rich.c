@@ -9,7 +9,7 @@
 #include "utf8.h"
 #include "xalloc.h"
 
-enum { TAB_COLUMNS = 8, STYLES = RICH_SPOILER + 1, NONE = -1 };
+enum { TAB_COLUMNS = 8, LINE_MAX_BYTES = 1000, STYLES = RICH_SPOILER + 1, NONE = -1 };
 
 static bool is_style(enum rich_type type)
 {
@@ -45,12 +45,12 @@ int rich_add_raw(struct rich *rich, const char *text, size_t len)
 	return len > 0 ? buf_add(&rich->text, text, len) : 0;
 }
 
-/* The column in which the next character of the text stands. */
+/* The column in which the next character of the text stands; what is that far out is not aligned. */
 static size_t column(const struct rich *rich)
 {
 	size_t start = rich->text.len;
 
-	while (start > 0 && rich->text.data[start - 1] != '\n')
+	while (start > 0 && rich->text.data[start - 1] != '\n' && rich->text.len - start < LINE_MAX_BYTES)
 		start--;
 	return utf8_count(rich->text.data + start, rich->text.len - start);
 }
@@ -58,7 +58,7 @@ static size_t column(const struct rich *rich)
 static int add_with_tabs(struct rich *rich, const char *text, size_t len, bool is_verbatim)
 {
 	static const char blanks[] = "        ";
-	size_t at_column = is_verbatim ? column(rich) : 0;
+	size_t at_column = is_verbatim && memchr(text, '\t', len) != NULL ? column(rich) : 0;
 
 	for (size_t i = 0; i < len;) {
 		const char *tab = memchr(text + i, '\t', len - i);
