@@ -49,7 +49,7 @@ FOLDER_LIBS := $(FOLDERS:%=$(B)/cmd/%.a)
 UNIT_TESTS  := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 SIM_OBJS    := $(patsubst %.c,$(B)/%.o,$(wildcard tests/sim/*.c))
 FUZZERS     := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
-BENCHES     := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
+BENCHES     := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c tests/tdlib/*.c))
 SIM         := $(if $(SIM_OBJS),$(B)/bin/tg-sim)
 MANPAGES    := $(wildcard man/man*/*.[1-8])
 DOCS        := README.md LICENSE $(wildcard etc/*.yaml)
@@ -62,7 +62,7 @@ SYSTEM_FILES := $(foreach d,$(SYSTEM_DIRS),$(foreach f,$(wildcard etc/$(firstwor
 
 .PHONY: all tests check lint install uninstall clean
 # Objects stay, also those that make sees as steps on the way. (.SECONDARY would hide that a header is gone.)
-.PRECIOUS: $(B)/cmd/%.o $(B)/tests/unit/%.o $(B)/tests/bench/%.o $(B)/tests/fuzz/%.o
+.PRECIOUS: $(B)/cmd/%.o $(B)/tests/unit/%.o $(B)/tests/bench/%.o $(B)/tests/tdlib/%.o $(B)/tests/fuzz/%.o
 
 all: $(PROGRAMS:%=$(B)/bin/%)
 
@@ -93,6 +93,10 @@ $(B)/tests/fuzz/%.o: tests/fuzz/%.c
 $(B)/tests/bench/%.o: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Icommon -Icmd $(PKG_CFLAGS) -c -o $@ $<
+
+$(B)/tests/tdlib/%.o: tests/tdlib/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Icommon $(PKG_CFLAGS) -c -o $@ $<
 
 # The simulator shares no code with common/: it cannot even include from there.
 $(B)/tests/sim/%.o: tests/sim/%.c
@@ -133,6 +137,9 @@ fuzz-%:
 	build/fuzz/tests/fuzz/fuzz_$* $(FUZZ_FLAGS) build/fuzz/corpus/$* tests/data/fuzz/$*
 
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(FOLDER_LIBS) $(B)/libtgtools.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm
+
+$(B)/tests/tdlib/%: $(B)/tests/tdlib/%.o $(B)/libtgtools.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm
 
 $(B)/bin/tg-sim: $(SIM_OBJS)

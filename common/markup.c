@@ -157,13 +157,14 @@ static char *clean_url(const char *url, size_t len)
 }
 
 void markup_link_open(
-    struct rich *rich, const char *url, size_t len, bool needs_scheme, struct markup_link *link)
+    struct rich *rich, const char *url, size_t len, bool is_markdown, struct markup_link *link)
 {
 	link->url = clean_url(url, len);
 	link->start = rich->text.len;
 	link->entity = MARKUP_NO_ENTITY;
+	link->is_markdown = is_markdown;
 	if (markup_is_url(link->url) &&
-	    (!needs_scheme || has_web_scheme(link->url) || is_telegram_url(link->url)))
+	    (!is_markdown || has_web_scheme(link->url) || is_telegram_url(link->url)))
 		link->entity = rich_open(rich, RICH_LINK, link->url);
 }
 
@@ -196,7 +197,7 @@ int markup_link_close(struct rich *rich, struct markup_link *link)
 	if (link->entity == MARKUP_NO_ENTITY) {
 		result = add_address(rich, link->start, shown_url(link->url));
 	} else {
-		if (len == 0 || text_is_blank(rich->text.data + link->start, len))
+		if (link->is_markdown && (len == 0 || text_is_blank(rich->text.data + link->start, len)))
 			result = rich_add(rich, link->url, strlen(link->url), false);
 		rich_close(rich, link->entity);
 		/* Telegram finds it by itself. */

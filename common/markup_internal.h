@@ -14,20 +14,22 @@ int markup_parse_html(const char *source, size_t len, struct rich *rich);
 
 /* A link whose text is being written. */
 struct markup_link {
-	size_t start;  /* of its text */
+	size_t start; /* of its text */
+	bool is_markdown;
 	size_t entity; /* MARKUP_NO_ENTITY: its address is none for Telegram */
 	char *url;
 };
 
 #define MARKUP_NO_ENTITY SIZE_MAX
 
-/* Ended by markup_link_close, or by free(link->url). needs_scheme: "README.md" is no host. */
+/* Ended by markup_link_close, or by free(link->url). In Markdown "README.md" is no host, and a link without
+ * text is shown by its address; in HTML it is as Telegram has it. */
 void markup_link_open(
-    struct rich *rich, const char *url, size_t len, bool needs_scheme, struct markup_link *link);
+    struct rich *rich, const char *url, size_t len, bool is_markdown, struct markup_link *link);
 int markup_link_close(struct rich *rich, struct markup_link *link);
 
-/* The length of the character reference at the start of text, or 0; a number that is no character is
- * U+FFFD. */
+/* The length of the character reference at the start of text; 0: it is none, or a number that is no
+ * character. */
 size_t markup_reference(const char *text, size_t len, uint32_t *code);
 
 /* Writes a code point as UTF-8 and returns its length. */

@@ -41,6 +41,14 @@ struct table {
 	bool is_open;
 };
 
+struct span {
+	MD_SPANTYPE type;
+	size_t entity;		 /* of a style */
+	struct markup_link link; /* of a link or an image */
+};
+
+enum { SPAN_TYPES = MD_SPAN_U + 1 };
+
 struct writer {
 	struct rich *rich;
 	struct container containers[DEPTH_MAX];
@@ -52,10 +60,9 @@ struct writer {
 	size_t fresh_at; /* the length of the text at which a quote or the whole starts */
 	bool is_code;
 	size_t quote, block; /* open entities: the quote, the heading or code */
-	struct markup_link *links;
-	size_t links_count, links_capacity;
-	size_t *spans; /* open entities of styles and code */
+	struct span *spans;  /* what is open */
 	size_t spans_count, spans_capacity;
+	size_t open_spans[SPAN_TYPES];
 	struct table table;
 };
 
@@ -376,7 +383,8 @@ static int write_reference(struct writer *writer, const char *text, size_t len)
 	char utf8[4];
 
 	if (markup_reference(text, len, &code) != len)
-		return write_text(writer, text, len);
+		return len > 1 && text[1] == '#' ? write_text(writer, "\xef\xbf\xbd", 3)
+						 : write_text(writer, text, len);
 	return write_text(writer, utf8, markup_encode(code, utf8));
 }
 
@@ -424,36 +432,73 @@ static void decode_attribute(const MD_ATTRIBUTE *attribute, struct buf *out)
 
 /* --- spans ---------------------------------------------------------------------------------------------- */
 
-static int enter_link(struct writer *writer, const MD_ATTRIBUTE *address)
+static struct span *push_span(struct writer *writer, MD_SPANTYPE type)
+{
+	if (writer->spans_count == writer->spans_capacity) {
+		writer->spans_capacity = writer->spans_capacity > 0 ? 2 * writer->spans_capacity : 8;
+		writer->spans = xreallocarray(writer->spans, writer->spans_capacity, sizeof *writer->spans);
+	}
+	writer->open_spans[type]++;
+	writer->spans[writer->spans_count] = (struct span){.type = type};
+	return &writer->spans[writer->spans_count++];
+}
+
+static bool is_link(MD_SPANTYPE type)
+{
+	return type == MD_SPAN_A || type == MD_SPAN_IMG;
+}
+
+static int pop_span(struct writer *writer)
+{
+	struct span *span = &writer->spans[--writer->spans_count];
+
+	writer->open_spans[span->type]--;
+	if (is_link(span->type))
+		return markup_link_close(writer->rich, &span->link);
+	rich_close(writer->rich, span->entity);
+	return 0;
+}
+
+/* md4c 0.4.8 leaves spans that it did not enter, and enters some that it does not leave. */
+static int leave_span(struct writer *writer, MD_SPANTYPE type)
+{
+	while (writer->open_spans[type] > 0) {
+		bool is_it = writer->spans[writer->spans_count - 1].type == type;
+
+		if (pop_span(writer) != 0)
+			return -1;
+		if (is_it)
+			break;
+	}
+	return 0;
+}
+
+static int leave_all_spans(struct writer *writer)
+{
+	while (writer->spans_count > 0) {
+		if (pop_span(writer) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int enter_link(struct writer *writer, MD_SPANTYPE type, const MD_ATTRIBUTE *address)
 {
 	struct buf url;
 
 	if (begin(writer) != 0)
 		return -1;
-	if (writer->links_count == writer->links_capacity) {
-		writer->links_capacity = writer->links_capacity > 0 ? 2 * writer->links_capacity : 8;
-		writer->links = xreallocarray(writer->links, writer->links_capacity, sizeof *writer->links);
-	}
 	decode_attribute(address, &url);
-	markup_link_open(writer->rich, buf_text(&url), url.len, true, &writer->links[writer->links_count++]);
+	markup_link_open(writer->rich, buf_text(&url), url.len, true, &push_span(writer, type)->link);
 	buf_free(&url);
 	return 0;
 }
 
-static int leave_link(struct writer *writer)
-{
-	return markup_link_close(writer->rich, &writer->links[--writer->links_count]);
-}
-
-static int enter_style(struct writer *writer, enum rich_type type)
+static int enter_style(struct writer *writer, MD_SPANTYPE span, enum rich_type type)
 {
 	if (begin(writer) != 0)
 		return -1;
-	if (writer->spans_count == writer->spans_capacity) {
-		writer->spans_capacity = writer->spans_capacity > 0 ? 2 * writer->spans_capacity : 8;
-		writer->spans = xreallocarray(writer->spans, writer->spans_capacity, sizeof *writer->spans);
-	}
-	writer->spans[writer->spans_count++] = rich_open(writer->rich, type, NULL);
+	push_span(writer, span)->entity = rich_open(writer->rich, type, NULL);
 	return 0;
 }
 
@@ -465,17 +510,17 @@ static int on_enter_span(MD_SPANTYPE type, void *detail, void *userdata)
 		return 0;
 	switch (type) {
 	case MD_SPAN_A:
-		return enter_link(writer, &((MD_SPAN_A_DETAIL *)detail)->href);
+		return enter_link(writer, type, &((MD_SPAN_A_DETAIL *)detail)->href);
 	case MD_SPAN_IMG:
-		return enter_link(writer, &((MD_SPAN_IMG_DETAIL *)detail)->src);
+		return enter_link(writer, type, &((MD_SPAN_IMG_DETAIL *)detail)->src);
 	case MD_SPAN_EM:
-		return enter_style(writer, RICH_ITALIC);
+		return enter_style(writer, type, RICH_ITALIC);
 	case MD_SPAN_STRONG:
-		return enter_style(writer, RICH_BOLD);
+		return enter_style(writer, type, RICH_BOLD);
 	case MD_SPAN_DEL:
-		return enter_style(writer, RICH_STRIKETHROUGH);
+		return enter_style(writer, type, RICH_STRIKETHROUGH);
 	case MD_SPAN_CODE:
-		return enter_style(writer, RICH_CODE);
+		return enter_style(writer, type, RICH_CODE);
 	default:
 		return 0;
 	}
@@ -511,21 +556,7 @@ static int on_leave_span(MD_SPANTYPE type, void *detail, void *userdata)
 {
 	struct writer *writer = userdata;
 
-	if (writer->table.is_open)
-		return leave_cell_span(writer, type, detail);
-	switch (type) {
-	case MD_SPAN_A:
-	case MD_SPAN_IMG:
-		return leave_link(writer);
-	case MD_SPAN_EM:
-	case MD_SPAN_STRONG:
-	case MD_SPAN_DEL:
-	case MD_SPAN_CODE:
-		rich_close(writer->rich, writer->spans[--writer->spans_count]);
-		return 0;
-	default:
-		return 0;
-	}
+	return writer->table.is_open ? leave_cell_span(writer, type, detail) : leave_span(writer, type);
 }
 
 /* --- blocks --------------------------------------------------------------------------------------------- */
@@ -581,6 +612,8 @@ static int on_enter_block(MD_BLOCKTYPE type, void *detail, void *userdata)
 {
 	struct writer *writer = userdata;
 
+	if (leave_all_spans(writer) != 0)
+		return -1;
 	switch (type) {
 	case MD_BLOCK_QUOTE:
 		return enter_quote(writer);
@@ -618,6 +651,8 @@ static int on_leave_block(MD_BLOCKTYPE type, void *detail, void *userdata)
 	struct writer *writer = userdata;
 
 	(void)detail;
+	if (leave_all_spans(writer) != 0)
+		return -1;
 	switch (type) {
 	case MD_BLOCK_QUOTE:
 		leave_quote(writer);
@@ -660,9 +695,8 @@ int markup_parse_markdown(const char *source, size_t len, struct rich *rich)
 	struct writer writer = {.rich = rich, .fresh_at = rich->text.len};
 	int result = len <= UINT32_MAX ? md_parse(source, (MD_SIZE)len, &parser, &writer) : -1;
 
-	while (writer.links_count > 0)
-		free(writer.links[--writer.links_count].url);
-	free(writer.links);
+	while (writer.spans_count > 0)
+		free(writer.spans[--writer.spans_count].link.url);
 	free(writer.spans);
 	free_table(&writer.table);
 	return result == 0 ? 0 : -1;

@@ -88,31 +88,37 @@ static size_t decode_number(const char *text, size_t len, uint32_t *code)
 		if (*code <= 0x10ffff)
 			*code = *code * (uint32_t)base + (uint32_t)digit_value(text[i]);
 	}
-	if (i == start)
+	if (i == start || *code == 0 || *code > 0x10ffff || (*code >= 0xd800 && *code <= 0xdfff))
 		return 0;
-	if (*code == 0 || *code > 0x10ffff || (*code >= 0xd800 && *code <= 0xdfff))
-		*code = 0xfffd;
 	return i + (i < len && text[i] == ';');
+}
+
+static size_t name_length(const char *text, size_t len, bool with_digits)
+{
+	size_t i = 0;
+
+	while (i < len && ((text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'Z') ||
+			      (with_digits && text[i] >= '0' && text[i] <= '9')))
+		i++;
+	return i;
 }
 
 size_t markup_reference(const char *text, size_t len, uint32_t *code)
 {
-	size_t i = 1;
+	size_t length;
 
 	if (len < 3 || text[0] != '&')
 		return 0;
 	if (text[1] == '#')
 		return decode_number(text, len, code);
-	while (i < len && ((text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'Z') ||
-			      (text[i] >= '0' && text[i] <= '9')))
-		i++;
-	*code = find_name(text + 1, i - 1);
-	if (*code == 0)
-		return 0;
-	if (i < len && text[i] == ';')
-		return i + 1;
+	length = name_length(text + 1, len - 1, true);
+	*code = find_name(text + 1, length);
+	if (*code != 0 && length + 1 < len && text[length + 1] == ';')
+		return length + 2;
 	/* Telegram takes these also without the semicolon. */
-	return strchr("<>&\"", (int)*code) != NULL && *code < 0x80 ? i : 0;
+	length = name_length(text + 1, len - 1, false);
+	*code = find_name(text + 1, length);
+	return *code == '<' || *code == '>' || *code == '&' || *code == '"' ? length + 1 : 0;
 }
 
 size_t markup_encode(uint32_t code, char utf8[4])

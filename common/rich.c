@@ -372,7 +372,7 @@ static void shift_entities(struct rich *rich, size_t shift)
 	}
 }
 
-static void trim(struct rich *rich)
+void rich_trim(struct rich *rich)
 {
 	size_t start = 0, line = 0, len = rich->text.len;
 
@@ -394,8 +394,10 @@ static void trim(struct rich *rich)
 
 void rich_finish(struct rich *rich)
 {
-	trim(rich);
+	rich_trim(rich);
 	make_valid(rich);
+	/* Where code was but blanks, they are at the start now. */
+	rich_trim(rich);
 }
 
 void rich_add_title(struct rich *rich, const char *title)

@@ -11,6 +11,9 @@ void rich_put(struct rich *rich, enum rich_type type, size_t start, size_t end, 
  * space counts in it. */
 size_t rich_verbatim_start(const struct rich *rich, size_t position);
 
+/* Takes away the white space at both ends that Telegram would, and moves the entities. */
+void rich_trim(struct rich *rich);
+
 /* Appends text that is clean already. */
 int rich_add_raw(struct rich *rich, const char *text, size_t len);
 

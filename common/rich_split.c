@@ -263,6 +263,7 @@ static void slice(const struct rich *rich, const struct range *range, size_t suf
 	}
 	rich_finish(part);
 	limit_entities(part);
+	rich_trim(part);
 }
 
 /* How many code points "\n(1/3)" takes at most. */
