@@ -130,14 +130,32 @@ static int add_clean_character(
 	return buf_add(out, data, length);
 }
 
+/* Most of most texts: what needs no look at it character by character. */
+static int add_printable(struct buf *out, const char *data, size_t len)
+{
+	size_t room = out->max - out->len;
+
+	if (len <= room)
+		return buf_add(out, data, len);
+	(void)buf_add(out, data, room);
+	return -1;
+}
+
 int text_add_clean(struct buf *out, const char *data, size_t len)
 {
 	size_t start = out->len;
 
 	for (size_t i = 0; i < len;) {
 		uint32_t code_point = 0;
-		size_t length = utf8_decode(data + i, len - i, &code_point);
+		size_t length = span(data + i, len - i, 0x20, 0x7e);
 
+		if (length > 0) {
+			if (add_printable(out, data + i, length) != 0)
+				return -1;
+			i += length;
+			continue;
+		}
+		length = utf8_decode(data + i, len - i, &code_point);
 		if ((length == 0 ? buf_add_text(out, "\xef\xbf\xbd")
 				 : add_clean_character(out, start, data + i, length, code_point)) != 0)
 			return -1;
