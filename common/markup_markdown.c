@@ -300,7 +300,7 @@ static void leave_cell(struct table *table)
 	size_t length;
 
 	cell->end = table->text.len;
-	length = utf8_count(table->text.data + cell->start, cell->end - cell->start);
+	length = utf8_count(buf_text(&table->text) + cell->start, cell->end - cell->start);
 	if (length > *width)
 		*width = smaller(length, PADDING_MAX);
 }

@@ -52,7 +52,7 @@ static size_t column(const struct rich *rich)
 
 	while (start > 0 && rich->text.data[start - 1] != '\n' && rich->text.len - start < LINE_MAX_BYTES)
 		start--;
-	return utf8_count(rich->text.data + start, rich->text.len - start);
+	return utf8_count(buf_text(&rich->text) + start, rich->text.len - start);
 }
 
 static int add_with_tabs(struct rich *rich, const char *text, size_t len, bool is_verbatim)

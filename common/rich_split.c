@@ -141,7 +141,7 @@ static size_t links_end(const struct rich *rich, size_t from)
 /* The end of a part that starts at from and has at most max code points, before white space is left out. */
 static size_t part_end(const struct rich *rich, size_t from, size_t max, size_t limit)
 {
-	struct walk walk = {.text = rich->text.data, .len = rich->text.len, .at = from};
+	struct walk walk = {.text = buf_text(&rich->text), .len = rich->text.len, .at = from};
 	size_t best[BORDER_PARAGRAPH + 1] = {0}, half = SIZE_MAX;
 
 	walk_read(&walk);
@@ -251,7 +251,7 @@ static void limit_entities(struct rich *rich)
 static void slice(const struct rich *rich, const struct range *range, size_t suffix_max, struct rich *part)
 {
 	*part = RICH_INIT(range->end - range->start + suffix_max);
-	(void)rich_add_raw(part, rich->text.data + range->start, range->end - range->start);
+	(void)rich_add_raw(part, buf_text(&rich->text) + range->start, range->end - range->start);
 	for (size_t i = 0; i < rich->count && rich->entities[i].start < range->end; i++) {
 		const struct rich_entity *entity = &rich->entities[i];
 

@@ -106,7 +106,7 @@ static int add_ring(struct buf *out, size_t start)
 
 static bool ends_in_direction_mark(const struct buf *out, size_t start)
 {
-	const char *end = out->data + out->len;
+	const char *end = buf_text(out) + out->len;
 
 	return out->len >= start + 3 && end[-3] == '\xe2' && end[-2] == '\x80' &&
 	       (end[-1] == '\x8e' || end[-1] == '\x8f');
