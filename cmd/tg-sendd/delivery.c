@@ -132,24 +132,30 @@ static void skip_chat(struct sendd *sendd, int64_t chat, const char *why)
 	sched_clear(sendd->sched, chat, clock_monotonic_ms());
 }
 
+/* Behind the messages of others there may be one of a user whose messages are held. */
+static bool may_go(struct sendd *sendd, const struct store_message *message)
+{
+	return sched_flow(sendd->sched, message->chat, (int)message->class,
+	    sched_flow_of(message->user, message->chat), clock_monotonic_ms());
+}
+
 static int pick_one(struct sendd *sendd, struct store_txn *txn, int64_t chat, struct error *error)
 {
 	struct store_message message;
-	int found = store_outbox_head(txn, chat, &message, error);
+	int found = store_outbox_head(txn, chat, &message, error), result = -1;
 
 	if (found == 0 || (found < 0 && error->kind == ERROR_BUG)) {
 		skip_chat(sendd, chat, found == 0 ? "there is none" : error->text);
 		return 0;
 	}
-	if (found == 1)
-		sched_flow(sendd->sched, chat, (int)message.class, sched_flow_of(message.user, chat),
-		    clock_monotonic_ms());
-	if (found == 1 && attempt(sendd, txn, &message, error) == 0)
+	if (found == 1 && !may_go(sendd, &message))
+		result = 0;
+	else if (found == 1 && attempt(sendd, txn, &message, error) == 0)
 		return 0;
 	if (found == 1)
 		store_message_free(&message);
 	sched_done(sendd->sched, chat, -1, clock_monotonic_ms());
-	return -1;
+	return result;
 }
 
 int delivery_pick(struct sendd *sendd, struct store_txn *txn, struct error *error)
@@ -356,7 +362,7 @@ static void reschedule(struct sendd *sendd, const struct delivery *delivery)
 
 	if (delivery->outcome.action == OUTCOME_AGAIN && delivery->outcome.back_off)
 		sched_back_off(sendd->sched, message->chat, until);
-	else if (delivery->outcome.action == OUTCOME_AGAIN)
+	else if (delivery->reply.verdict == TELEGRAM_WAIT) /* also where the message itself is given up */
 		sched_hold_chat(sendd->sched, message->chat, until);
 	if (delivery->outcome.hold_all_ms > 0)
 		sched_hold_all(sendd->sched, now + delivery->outcome.hold_all_ms);

@@ -88,7 +88,7 @@ static bool has_reply(const struct store_message *message)
 {
 	static const char *const names[] = {"reply_parameters", "reply_to_message_id", NULL};
 
-	return has(message, names);
+	return message->reply_key != NULL || has(message, names);
 }
 
 /* A picture of ours (one that Telegram has, or fetches, stands in the parameters), or an album with one. */

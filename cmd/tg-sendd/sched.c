@@ -559,15 +559,18 @@ void sched_add(struct sched *sched, int64_t id, int class, int64_t flow, int64_t
 	put_back(sched, chat, now_ms);
 }
 
-void sched_flow(struct sched *sched, int64_t id, int class, int64_t flow, int64_t now_ms)
+bool sched_flow(struct sched *sched, int64_t id, int class, int64_t flow_id, int64_t now_ms)
 {
+	const struct flow *flow = (struct flow *)table_find(&sched->flows[class], flow_id);
+	bool paused = flow != NULL && flow->paused;
 	struct chat *chat = find(sched, id);
 
-	if (chat == NULL || chat->count[class] == 0 || chat->flow[class] == flow)
-		return;
+	if (chat == NULL || chat->count[class] == 0 || chat->flow[class] == flow_id)
+		return !paused;
 	unplace(sched, chat);
-	chat->flow[class] = flow;
+	chat->flow[class] = flow_id;
 	put_back(sched, chat, now_ms);
+	return !paused;
 }
 
 void sched_remove(struct sched *sched, int64_t id, int class, int64_t count, int64_t now_ms)

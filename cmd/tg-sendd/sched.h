@@ -48,8 +48,11 @@ int64_t sched_flow_of(const char *account, int64_t chat);
  */
 void sched_add(struct sched *sched, int64_t chat, int class, int64_t flow, int64_t count, int64_t now_ms);
 
-/* Whose the next message of that class for the chat is; after sched_next, say, where it was not known. */
-void sched_flow(struct sched *sched, int64_t chat, int class, int64_t flow, int64_t now_ms);
+/*
+ * Whose the next message of that class for the chat is; after sched_next, say, where it was not known. false:
+ * that flow is paused, so a chat that was picked is to be given back (sched_done with -1).
+ */
+bool sched_flow(struct sched *sched, int64_t chat, int class, int64_t flow, int64_t now_ms);
 
 /* count messages of a class that waited for a chat are gone: cancelled, or expired. */
 void sched_remove(struct sched *sched, int64_t chat, int class, int64_t count, int64_t now_ms);

@@ -111,12 +111,19 @@ error() {
 	# It is the message's form: again in another one.
 	row "shown *e" '{}' '{"text":"*e","parse_mode":"MarkdownV2"}'
 	row "shown e" "$(error 400 'Bad Request: ENTITY_BOUNDS_INVALID')" '{"text":"e","entities":[{"type":"bold","offset":0,"length":1}]}'
+	row "text-file" "$(error 400 'Bad Request: message is too long')" '{"text":"f"}'
+	row "text-file" '{}' "{\"text\":\"$(printf 'f%.0s' {1..5000})\"}"
+	row "text-file" '{}' "{\"method\":\"sendDocument\",\"document\":\"file://$DIR/x.png\",\"caption\":\"$(printf 'f%.0s' {1..1100})\"}"
 	row "document x.png" "$(error 400 'Bad Request: PHOTO_INVALID_DIMENSIONS')" "{\"method\":\"sendPhoto\",\"photo\":\"file://$DIR/x.png\"}"
 	row "document x.png" '{}' "{\"method\":\"sendPhoto\",\"photo\":\"file://$DIR/x.png\"}"
 	row "document x.png" "$(error 400 'Bad Request: file of size 13160455 bytes is too big for a photo; the maximum size is 10485760 bytes')" \
 		"{\"method\":\"sendPhoto\",\"photo\":\"file://$DIR/x.png\"}"
 	row "document x.png" "$(error 413 'Request Entity Too Large')" "{\"method\":\"sendPhoto\",\"photo\":\"file://$DIR/x.png\"}"
+	row "shown g" "$(error 400 'Bad Request: message thread not found')" '{"text":"g","message_thread_id":7}'
+	row "shown h" '{}' '{"text":"h","reply_parameters":{"message_id":999}}'
 	row "shown h" '{}' '{"text":"h","reply_parameters":{"message_id":999,"allow_sending_without_reply":true}}'
+	row "shown i" '{}' '{"method":"editMessageText","message_id":999,"text":"i"}'
+	row "shown i" "$(error 400 "Bad Request: message can't be edited")" '{"method":"editMessageText","message_id":1,"text":"i"}'
 	# It is so already.
 	row "gone" "$(error 400 'Bad Request: message is not modified: specified new message content is the same')" \
 		'{"method":"editMessageText","message_id":1,"text":"j"}'
@@ -135,6 +142,63 @@ error() {
 	done
 	send_rows
 	check_rows
+}
+
+# waits_for CHAT WORDS: its message waits, for this reason.
+waits_for() {
+	api GET '/queue?user=*' | jq -e --argjson chat "$1" --arg words "$2" \
+		'any(.messages[]; .chat_id == $chat and .state == "queued" and (.error // "" | contains($words)))' >/dev/null
+}
+
+# upload FILE: for a message that is yet to come; prints its handle.
+upload() {
+	api POST "/files?name=${1##*/}" '' --data-binary "@$1" | jq -er .file
+}
+
+@test "an album with one picture that Telegram refuses goes as documents, all of it" {
+	local a b
+	printf '\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\1\0\0\0\1\0\x08\2\0\0\0\0\0\0\0' >"$DIR/a.png"
+	head -c 5000 /dev/urandom >"$DIR/b.png"
+	config
+	start_sendd
+	start_bot
+	link_account 1
+	wait_chat 1 'now linked'
+	a=$(upload "$DIR/a.png")
+	b=$(upload "$DIR/b.png")
+	api POST /send "$(jq -nc --arg a "$a" --arg b "$b" '{text: "an album", files: [{file: $a, name: "a.png", kind: "photo"}, {file: $b, name: "b.png", kind: "photo"}]}')" |
+		jq -e .ok
+	wait_chat 1 'an album'
+	[[ $(got 1 | grep -E '^(document|photo)') == "document a.png"$'\n'"document b.png" ]]
+}
+
+# send_as ACCOUNT TEXT: to the group that both may write to.
+send_as() {
+	setpriv --reuid "$1" --clear-groups --inh-caps=-all curl -sS --max-time 30 --unix-socket "$SOCKET" \
+		-d "{\"to\":\"@ops\",\"text\":\"$2\"}" http://localhost/send | jq -e .ok >/dev/null
+}
+
+@test "a user who is held waits, behind another's message too" {
+	[[ $EUID == 0 ]] || skip "needs root to send as somebody else"
+	sim POST /sim/chat '{"chat_id":-5,"type":"supergroup"}' >/dev/null
+	sim POST /sim/chat '{"chat_id":-6,"type":"supergroup"}' >/dev/null
+	config
+	echo "targets: [{name: ops, chat: -5, senders: [root, nobody]}]" >>"$CONFIG"
+	chmod 711 "$DIR"
+	start_sendd
+	fault '{"method":"*","chat_id":-5,"kind":"retry_after","seconds":1}'
+	send_as root one
+	wait_until 5 waits_for -5 'Too Many'
+	send_as nobody two
+	send_as root three
+	api POST /queue/hold '{"user":"nobody"}' | jq -e .ok
+	wait_chat -5 one
+	api POST /calls '{"method":"sendMessage","chat_id":-6,"text":"later"}' >/dev/null
+	wait_chat -6 later
+	[[ $(got -5) == one ]]
+	api POST /queue/resume '{"user":"nobody"}' | jq -e .ok
+	wait_chat -5 three
+	[[ $(got -5) == one$'\n'two$'\n'three ]]
 }
 
 # paused CHAT: whether the link with it is.
@@ -222,12 +286,6 @@ paused() {
 	check_rows
 }
 
-# waits_for CHAT WORDS: its message waits, for this reason.
-waits_for() {
-	api GET '/queue?user=*' | jq -e --argjson chat "$1" --arg words "$2" \
-		'any(.messages[]; .chat_id == $chat and .state == "queued" and (.error // "" | contains($words)))' >/dev/null
-}
-
 # Two ports: one that takes no connection any more, one that knows no TLS. Prints their numbers.
 start_bad_ports() {
 	start ports python3 -c '
@@ -310,7 +368,7 @@ while True:
 	done
 	message 4
 	wait_chat 4 x 1500
-	fault '{"method":"*","chat_id":3,"kind":"retry_after","seconds":3}'
+	fault '{"method":"*","chat_id":3,"kind":"retry_after","seconds":4}'
 	message 3
 	wait_until 5 waits 3
 	start=$EPOCHREALTIME

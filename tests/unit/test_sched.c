@@ -507,11 +507,12 @@ static void the_flow_is_that_of_the_next_message(void **state)
 	assert_int_equal(next(sched, 0), 2);
 	/* The next one turns out to be Bob's. */
 	assert_int_equal(next(sched, 0), -1);
-	sched_flow(sched, -1, 1, BOB, 0);
+	assert_false(sched_flow(sched, -1, 1, BOB, 0));
 	sched_done(sched, -1, -1, 0);
 	assert_int_equal(next(sched, 0), INT64_MIN);
 	sched_pause_flow(sched, BOB, false);
 	assert_int_equal(next(sched, 0), -1);
+	assert_true(sched_flow(sched, -1, 1, ALICE, 0));
 	sched_free(sched);
 }
 
@@ -574,6 +575,27 @@ static void all_that_backed_off_wakes_when_telegram_answers(void **state)
 	assert_int_equal(sched_wait_ms(sched, 1), 199999);
 	sched_wake(sched, 10);
 	assert_int_equal(next(sched, 10), 1);
+	assert_int_equal(next(sched, 4999), INT64_MIN);
+	assert_int_equal(next(sched, 5000), 2);
+	sched_free(sched);
+}
+
+static void who_asks_for_another_try_gets_it(void **state)
+{
+	struct sched *sched = sched_new(&no_limits, 0);
+
+	(void)state;
+	add(sched, 1, 1, 1, 0);
+	add(sched, 2, 1, 1, 0);
+	fail_and_back_off(sched, 1, 0, 300000);
+	fail_and_back_off(sched, 2, 0, 300000);
+	sched_retry(sched, 1, 10);
+	sched_retry(sched, 9, 10);
+	assert_int_equal(next(sched, 10), 1);
+	sched_retry(sched, 1, 10);
+	/* What Telegram asked for is not to be asked away. */
+	sched_hold_chat(sched, 2, 5000);
+	sched_retry(sched, 2, 10);
 	assert_int_equal(next(sched, 4999), INT64_MIN);
 	assert_int_equal(next(sched, 5000), 2);
 	sched_free(sched);
@@ -817,6 +839,7 @@ int main(void)
 	    cmocka_unit_test(a_paused_user_waits_and_others_do_not),
 	    cmocka_unit_test(a_pause_stops_everything_until_it_ends),
 	    cmocka_unit_test(all_that_backed_off_wakes_when_telegram_answers),
+	    cmocka_unit_test(who_asks_for_another_try_gets_it),
 	    cmocka_unit_test(what_fails_again_after_it_was_woken_waits_its_time),
 	    cmocka_unit_test(a_restart_does_not_lift_the_limits),
 	    cmocka_unit_test(the_overall_limit_outlives_a_restart),
