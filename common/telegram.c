@@ -32,8 +32,8 @@ static int start_json(struct http_client *client, struct http_request *request,
 }
 
 static int start_multipart(struct http_client *client, struct http_request *request,
-    struct json_object *parameters, const struct telegram_file *files, size_t files_count,
-    http_done_fn *done, void *context, struct http_transfer **transfer, struct error *error)
+    struct json_object *parameters, const struct telegram_file *files, size_t files_count, http_done_fn *done,
+    void *context, struct http_transfer **transfer, struct error *error)
 {
 	struct http_part parts[PARTS_MAX];
 	size_t count = 0;

@@ -75,7 +75,7 @@ static void cooldown_name(const struct op *op, char name[NAME_BYTES])
 		crypto_generichash_update(&state, (const unsigned char *)text, strlen(text) + 1);
 	}
 	crypto_generichash_final(&state, hash, sizeof hash);
-	memcpy(name, "::", 2);
+	name[0] = name[1] = ':';
 	sodium_bin2hex(name + 2, NAME_BYTES - 2, hash, sizeof hash);
 }
 
