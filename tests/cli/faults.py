@@ -11,6 +11,7 @@ import collections
 import concurrent.futures
 import getpass
 import http.client
+import json
 import os
 import queue
 import random
@@ -173,7 +174,25 @@ class Run:
                  (second, self.say("f", "/send_photo", '{"photo_path":"%s/own.png","caption":"by path"}' % self.dir)))
         self.ask("picture call", (third, self.say("g", "/calls", '{"method":"sendPhoto","chat_id":3,"photo":'
                                                   '"file://%s/own.png","caption":"by call"}' % self.dir)))
+        self.files_and_keys(first, second)
         self.ask("queue", (first, ("GET", "/queue?user=*", None, {})))
+
+    def stage(self, client, data):
+        """The name of a file that a message may carry."""
+        self.again = ("POST", "/files?name=x", data, {"Content-Type": "application/octet-stream"})
+        return self.until_accepted("files", client, self.again, self.check_answer)["file"]
+
+    def files_and_keys(self, first, second):
+        """A message with pictures and a document, one that replaces another, and one for later."""
+        data = [picture(number, 2000) for number in (3, 4, 5)]
+        files = [{"file": self.stage(first, part), "name": f"{kind}.png", "kind": kind}
+                 for part, kind in zip(data, ("photo", "photo", "document"))]
+        self.expected.update({("with files", digest(data[0])): 1, ("", digest(data[1])): 1, ("", digest(data[2])): 1})
+        self.expected.update({"second state": 1, "later": 1})
+        self.ask("files and keys", (first, self.say("h", "/send", json.dumps({"text": "with files", "files": files}))),
+                 (second, self.say("i", "/send", '{"text":"first state","key":"state"}')))
+        self.ask("replaced", (second, self.say("j", "/send", '{"text":"second state","key":"state"}')),
+                 (first, self.say("k", "/send", '{"text":"later","in":"1s"}')))
 
     # ---- one run ----
 
@@ -181,7 +200,7 @@ class Run:
         self.check_alive()
         try:
             status, health = Client(self.sock, 5).ask("GET", "/health")
-            return status == 200 and health["queued"] == 0
+            return status == 200 and health["queued"] + health["scheduled"] == 0
         except (OSError, http.client.HTTPException):
             return False
 

@@ -74,13 +74,25 @@ class Clients:
             texts = [f"{tag} {n}" for n in range(5)]
             body = "\n".join(json.dumps({"method": "sendMessage", "chat_id": 3, "text": text}) for text in texts)
             return ("/calls", body, "application/json"), texts
+        if self.linked and kind == 6:
+            return ("/send", json.dumps({"text": tag, "in": "1s"}), "application/json"), [tag]
         if self.linked and kind in (4, 5):
             return ("/send", json.dumps({"text": tag}), "application/json"), [tag]
         text = tag + " " + "x" * random.choice((1, 200, 3000))
         return ("/calls", json.dumps({"method": "sendMessage", "chat_id": 4, "text": text}), "application/json"), [text]
 
+    def request_with_file(self, client, number):
+        """The same with a file that was handed in before."""
+        tag, data = f"message {number:05}", picture(number, 20000)
+        status, answer = client.ask("POST", "/files?name=x.png", data, {"Content-Type": "application/octet-stream"})
+        if status != 200:
+            raise RuntimeError(f"/files: {status} {answer}")
+        file = {"file": answer["file"], "name": "x.png", "kind": "photo"}
+        return ("/send", json.dumps({"text": tag, "files": [file]}), "application/json"), [(tag, digest(data))]
+
     def submit(self, client, number):
-        (path, body, kind), arrives = self.request(number)
+        with_file = self.linked and number % 8 == 7
+        (path, body, kind), arrives = self.request_with_file(client, number) if with_file else self.request(number)
         with self.lock:
             self.unanswered.update(arrives)
         status, answer = client.ask("POST", path, body, {"Content-Type": kind})
@@ -109,6 +121,12 @@ class Clients:
             thread.start()
         for thread in self.threads:
             thread.join()
+
+
+def waiting(sock):
+    """How many messages are not delivered yet; None: it does not answer."""
+    answer = health(sock)
+    return answer["queued"] + answer["scheduled"] if answer else None
 
 
 def health(sock):
@@ -393,7 +411,7 @@ def record(store, count):
     wait_for("tg-sendd", lambda: process.poll() is not None or health(directory + "/sock"))
     clients = Clients(directory + "/sock", bool(store), count)
     clients.run()
-    wait_for("everything delivered", lambda: (health(directory + "/sock") or {}).get("queued") == 0)
+    wait_for("everything delivered", lambda: waiting(directory + "/sock") == 0)
     process.kill()
     process.wait()
     sim.end()
@@ -446,7 +464,7 @@ def try_image(found, at, how, slot):
                                    env=NO_LEAKS)
     try:
         wait_for("everything delivered",
-                 lambda: process.poll() is not None or (health(directory + "/sock") or {}).get("queued") == 0)
+                 lambda: process.poll() is not None or waiting(directory + "/sock") == 0)
         if process.poll() is not None:
             with open(directory + "/log", encoding="utf-8") as log:
                 return f"tg-sendd ends with {process.poll()}: {log.read()[-200:]}"
@@ -513,7 +531,7 @@ def kill(count):
     runner.join()
     sim("DELETE", "/sim/fault")
     try:
-        wait_for("everything delivered", lambda: (health(directory + "/sock") or {}).get("queued") == 0, 60)
+        wait_for("everything delivered", lambda: waiting(directory + "/sock") == 0, 60)
     except TimeoutError as error:
         problems.append(f"{error}: {health(directory + '/sock')}")
     process.terminate()
