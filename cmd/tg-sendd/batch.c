@@ -197,6 +197,8 @@ bool batch_commit(struct sendd *sendd)
 	if (commit_all(sendd, ops, &error) != 0) {
 		tell_failure(sendd, &error);
 		delivery_put_back(sendd);
+		/* What came due in it is due again. */
+		sendd->next_due_ms = 0;
 		sendd->commit_not_before_ms = clock_monotonic_ms() + COMMIT_RETRY_MS;
 		sched_hold_all(sendd->sched, sendd->commit_not_before_ms);
 		commit_each(sendd, ops);
