@@ -1,21 +1,101 @@
 #include "compose.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <strings.h>
 
-#include "fd.h"
+#include "clock.h"
 #include "json.h"
-#include "submit.h"
+#include "num.h"
 #include "text.h"
 
-enum { MEGABYTE = 1 << 20, TARGET_MAX_BYTES = 60000 };
+enum { MEGABYTE = 1 << 20 };
 
-static int read_words(const struct compose *message, struct buf *text, struct error *error)
+bool compose_is_dash(const struct compose *message)
+{
+	return message->words_count == 1 && strcmp(message->words[0], "-") == 0;
+}
+
+static bool is_stdin(const struct compose_file *file)
+{
+	return strcmp(file->path, "-") == 0;
+}
+
+static size_t count_stdin(const struct compose *message)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < message->files_count; i++)
+		count += is_stdin(&message->files[i]);
+	return count;
+}
+
+bool compose_file_is_stdin(const struct compose *message)
+{
+	return count_stdin(message) > 0;
+}
+
+const char *compose_file_name(const struct compose *message, size_t index)
+{
+	if (is_stdin(&message->files[index]))
+		return message->name != NULL ? message->name : "stdin";
+	return message->files_count == 1 ? message->name : NULL;
+}
+
+static int check_format(const struct compose *message, struct error *error)
+{
+	static const char *const formats[] = {"text", "markdown", "html", "pre"};
+	bool known = message->format == NULL;
+
+	for (size_t i = 0; i < sizeof formats / sizeof formats[0] && !known; i++)
+		known = strcasecmp(message->format, formats[i]) == 0;
+	if (!known)
+		return error_set(error, ERROR_USAGE,
+		    "-f takes text, markdown, html or pre, not '%.64s' (a file is sent with -a)",
+		    message->format);
+	if (message->lang != NULL && (message->format == NULL || strcasecmp(message->format, "pre") != 0))
+		return error_set(error, ERROR_USAGE, "--lang goes with --pre");
+	return 0;
+}
+
+static int check_duration(const char *option, const char *value, struct error *error)
+{
+	int64_t ms;
+
+	if (value == NULL || (num_duration_ms(value, &ms) == 0 && ms > 0))
+		return 0;
+	return error_set(
+	    error, ERROR_USAGE, "%s takes a duration such as 30s, 10m, 1h or 2d, not '%.64s'", option, value);
+}
+
+static int check_files(const struct compose *message, struct error *error)
+{
+	size_t on_stdin = count_stdin(message);
+
+	if (on_stdin + compose_is_dash(message) > 1)
+		return error_set(
+		    error, ERROR_USAGE, "only one of text and files can come from standard input");
+	if (message->name != NULL && on_stdin == 0 && message->files_count != 1)
+		return error_set(error, ERROR_USAGE,
+		    "--name goes with a file on standard input (-a -), or with a single file");
+	return 0;
+}
+
+int compose_check(const struct compose *message, struct error *error)
+{
+	if (check_format(message, error) != 0 ||
+	    check_duration("--cooldown", message->cooldown, error) != 0 ||
+	    check_duration("--in", message->in, error) != 0 || check_files(message, error) != 0)
+		return -1;
+	if (message->in != NULL && message->at_ms != 0)
+		return error_set(error, ERROR_USAGE, "--in and --at cannot go together");
+	if (message->user != NULL && message->to != NULL)
+		return error_set(error, ERROR_USAGE, "-u and --to cannot go together");
+	if (message->key != NULL && message->files_count > 1)
+		return error_set(error, ERROR_USAGE, "--key goes with a single file");
+	return 0;
+}
+
+int compose_words(const struct compose *message, struct buf *text, struct error *error)
 {
 	for (size_t i = 0; i < message->words_count; i++) {
 		if ((i > 0 && buf_add_text(text, " ") != 0) ||
@@ -27,217 +107,71 @@ static int read_words(const struct compose *message, struct buf *text, struct er
 	return 0;
 }
 
-static int read_stdin(struct buf *text, struct error *error)
+/* JSON is UTF-8, what people type need not be. */
+static void put_clean(struct json_object *body, const char *key, const char *value)
 {
-	struct buf raw = BUF_INIT(COMPOSE_TEXT_MAX_BYTES);
-	int result = -1;
+	struct buf clean = BUF_INIT(SIZE_MAX / 4);
 
-	if (fd_read_all(STDIN_FILENO, &raw) != 0) {
-		if (errno == EFBIG)
-			error_set(error, ERROR_INPUT,
-			    "the text on standard input is larger than %d MB; nothing was sent",
-			    COMPOSE_TEXT_MAX_BYTES / MEGABYTE);
-		else
-			error_errno(error, ERROR_INPUT, "cannot read standard input");
-		goto out;
+	if (value == NULL)
+		return;
+	(void)text_add_clean(&clean, value, strlen(value));
+	json_put_text(body, key, buf_text(&clean));
+	buf_free(&clean);
+}
+
+static void put_flag(struct json_object *body, const char *key, bool value)
+{
+	if (value)
+		json_put_bool(body, key, true);
+}
+
+static void put_files(struct json_object *body, const struct compose_uploaded *files, size_t files_count)
+{
+	struct json_object *array = files_count > 0 ? json_object_new_array() : NULL;
+
+	for (size_t i = 0; i < files_count; i++) {
+		struct json_object *file = json_object_new_object();
+
+		json_put_text(file, "file", files[i].id);
+		put_clean(file, "name", files[i].name);
+		json_put_text(file, "kind", files[i].picture ? "photo" : "document");
+		json_object_array_add(array, file);
 	}
-	if (raw.len > 0 && raw.data[raw.len - 1] == '\n')
-		raw.len--;
-	/* It fits: cleaning makes it three times as long at most. */
-	result = text_add_clean(text, raw.data, raw.len);
-out:
-	buf_free(&raw);
-	return result;
+	if (array != NULL)
+		json_object_object_add(body, "files", array);
 }
 
-/* The only word is "-". */
-static bool is_dash(const struct compose *message)
-{
-	return message->words_count == 1 && strcmp(message->words[0], "-") == 0;
-}
-
-static bool is_picture_on_stdin(const struct compose *message)
-{
-	return message->image != NULL && strcmp(message->image, "-") == 0;
-}
-
-int compose_text(const struct compose *message, struct buf *text, bool *found, struct error *error)
-{
-	bool dash = is_dash(message);
-
-	*found = true;
-	if (message->words_count > 0 && !dash)
-		return read_words(message, text, error);
-	if (dash || (!is_picture_on_stdin(message) && !isatty(STDIN_FILENO)))
-		return read_stdin(text, error);
-	*found = false;
-	return 0;
-}
-
-static int too_large(const char *name, struct error *error)
-{
-	return error_set(error, ERROR_INPUT,
-	    "%.128s is larger than the %d MB that Telegram takes as a picture; nothing was sent", name,
-	    COMPOSE_PICTURE_MAX_BYTES / MEGABYTE);
-}
-
-static int read_picture(int fd, const char *name, struct buf *picture, struct error *error)
-{
-	if (fd_read_all(fd, picture) != 0)
-		return errno == EFBIG ? too_large(name, error)
-				      : error_errno(error, ERROR_INPUT, "cannot read %.128s", name);
-	if (picture->len == 0)
-		return error_set(error, ERROR_INPUT, "%.128s is empty; nothing was sent", name);
-	return 0;
-}
-
-int compose_picture(const char *path, struct buf *picture, struct error *error)
-{
-	struct stat status;
-	int fd, result;
-
-	if (strcmp(path, "-") == 0)
-		return read_picture(STDIN_FILENO, "the picture on standard input", picture, error);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return error_errno(error, ERROR_INPUT, "cannot open %.128s", path);
-	if (fstat(fd, &status) != 0)
-		result = error_errno(error, ERROR_INPUT, "cannot read %.128s", path);
-	else if (!S_ISREG(status.st_mode))
-		result =
-		    error_set(error, ERROR_INPUT, "%.128s is not a regular file; nothing was sent", path);
-	else if (status.st_size > COMPOSE_PICTURE_MAX_BYTES)
-		result = too_large(path, error);
-	else
-		result = read_picture(fd, path, picture, error);
-	close(fd);
-	return result;
-}
-
-static size_t count_characters(const struct buf *text)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < text->len; i++)
-		count += ((unsigned char)text->data[i] & 0xc0) != 0x80;
-	return count;
-}
-
-/* Submits under a new key, so that a restart of tg-sendd in the middle does not send twice. */
-static int submit(const char *socket_path, const char *target, const char *content_type, const void *body,
-    size_t body_len, int64_t *id, struct error *error)
-{
-	struct submit_answer answer;
-	struct error refusal;
-	char key[SUBMIT_KEY_BYTES];
-	int result;
-
-	submit_new_key(key);
-	result =
-	    submit_request(socket_path, "POST", target, content_type, body, body_len, key, &answer, &refusal);
-	if (result == 0)
-		*id = json_int64(answer.body, "id");
-	else if (answer.status > 299 && answer.status != 404)
-		error_set(error, refusal.kind, "%.220s; nothing was sent", refusal.text);
-	else
-		*error = refusal;
-	submit_answer_free(&answer);
-	return result;
-}
-
-static char *clean_title(const struct compose *message)
-{
-	struct buf title = BUF_INIT(SIZE_MAX / 4);
-
-	if (message->title != NULL)
-		(void)text_add_clean(&title, message->title, strlen(message->title));
-	return title.data;
-}
-
-static int send_text(const struct compose *message, const char *title, const struct buf *text,
-    const char *socket_path, int64_t *id, struct error *error)
+struct json_object *compose_request(
+    const struct compose *message, const char *text, const struct compose_uploaded *files, size_t files_count)
 {
 	struct json_object *body = json_object_new_object();
-	const char *line;
-	int result;
+	char at[CLOCK_TEXT_BYTES];
 
-	json_put_text(body, "user", message->user);
-	json_put_text(body, "title", title);
-	json_put_text(body, "text", buf_text(text));
-	if (message->silent)
-		json_put_bool(body, "silent", true);
-	line = json_line(body);
-	result = submit(socket_path, "/send", NULL, line, strlen(line), id, error);
-	json_object_put(body);
-	return result;
+	put_clean(body, "user", message->user);
+	put_clean(body, "to", message->to);
+	put_clean(body, "title", message->title);
+	json_put_text(body, "text", text);
+	json_put_text(body, "parse_mode", message->format);
+	put_clean(body, "lang", message->lang);
+	put_clean(body, "key", message->key);
+	put_clean(body, "reply_to", message->reply_to);
+	json_put_text(body, "cooldown", message->cooldown);
+	json_put_text(body, "in", message->in);
+	json_put_text(body, "at", message->at_ms != 0 ? clock_format(message->at_ms, at) : NULL);
+	if (message->thread != 0)
+		json_put_int64(body, "thread", message->thread);
+	put_flag(body, "silent", message->silent);
+	put_flag(body, "no_preview", message->no_preview);
+	put_files(body, files, files_count);
+	return body;
 }
 
-static int send_picture(const struct compose *message, const char *title, const struct buf *caption,
-    const struct buf *picture, const char *socket_path, int64_t *id, struct error *error)
+struct json_object *compose_delete(const struct compose *message, const char *key)
 {
-	struct buf target = BUF_INIT(TARGET_MAX_BYTES), name = BUF_INIT(NAME_MAX + 1);
-	bool has_caption = !text_is_blank(buf_text(caption), caption->len);
-	int result;
+	struct json_object *body = json_object_new_object();
 
-	if (count_characters(caption) > COMPOSE_CAPTION_MAX_CHARS)
-		return error_set(error, ERROR_INPUT,
-		    "the caption has %zu characters, a picture takes %d; nothing was sent",
-		    count_characters(caption), COMPOSE_CAPTION_MAX_CHARS);
-	text_add_line(
-	    &name, strcmp(message->image, "-") == 0 ? NULL : basename(message->image), NAME_MAX - 3);
-	buf_add_text(&target, "/send_photo");
-	if (submit_add_query(&target, "user", message->user) != 0 ||
-	    submit_add_query(&target, "title", title) != 0 ||
-	    submit_add_query(&target, "caption", has_caption ? buf_text(caption) : NULL) != 0 ||
-	    submit_add_query(&target, "file_name", name.len > 0 ? buf_text(&name) : NULL) != 0 ||
-	    submit_add_query(&target, "silent", message->silent ? "true" : NULL) != 0)
-		result = error_set(error, ERROR_INPUT, "the title is too long; nothing was sent");
-	else
-		result = submit(socket_path, buf_text(&target), "application/octet-stream", picture->data,
-		    picture->len, id, error);
-	buf_free(&target);
-	buf_free(&name);
-	return result;
-}
-
-/* 1: there is something to say, 0: standard input was empty, -1: an error. */
-static int check_text(const struct compose *message, const struct buf *text, bool found, struct error *error)
-{
-	if (message->image != NULL || !text_is_blank(buf_text(text), text->len))
-		return 1;
-	if (!found)
-		return error_set(error, ERROR_USAGE,
-		    "no text: give it as arguments or on standard input, see tg-send --help");
-	if (message->words_count > 0 && !is_dash(message))
-		return error_set(error, ERROR_INPUT, "the text is empty; nothing was sent");
-	return 0;
-}
-
-int compose_send(const struct compose *message, const char *socket_path, int64_t *id, struct error *error)
-{
-	struct buf text = BUF_INIT(3 * COMPOSE_TEXT_MAX_BYTES), picture = BUF_INIT(COMPOSE_PICTURE_MAX_BYTES);
-	bool found = false;
-	char *title;
-	int result = -1;
-
-	if (is_dash(message) && is_picture_on_stdin(message))
-		return error_set(
-		    error, ERROR_USAGE, "the text and the picture cannot both come from standard input");
-	title = clean_title(message);
-	if (message->image != NULL && compose_picture(message->image, &picture, error) != 0)
-		goto out;
-	if (compose_text(message, &text, &found, error) != 0)
-		goto out;
-	result = check_text(message, &text, found, error);
-	if (result <= 0)
-		goto out;
-	if (message->image != NULL)
-		result = send_picture(message, title, &text, &picture, socket_path, id, error);
-	else
-		result = send_text(message, title, &text, socket_path, id, error);
-out:
-	buf_free(&text);
-	buf_free(&picture);
-	free(title);
-	return result;
+	put_clean(body, "user", message->user);
+	put_clean(body, "to", message->to);
+	put_clean(body, "key", key);
+	return body;
 }

@@ -151,3 +151,13 @@ int when_parse(const char *text, int64_t now_ms, int64_t *at_ms, struct error *e
 	*at_ms = result;
 	return 0;
 }
+
+char *when_format(int64_t at_ms, char text[WHEN_TEXT_BYTES])
+{
+	time_t at_s = (time_t)(at_ms / SECOND_MS);
+	struct tm tm;
+
+	if (localtime_r(&at_s, &tm) == NULL || strftime(text, WHEN_TEXT_BYTES, "%Y-%m-%d %H:%M", &tm) == 0)
+		text[0] = '\0';
+	return text;
+}

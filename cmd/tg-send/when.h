@@ -18,4 +18,8 @@
  */
 int when_parse(const char *text, int64_t now_ms, int64_t *at_ms, struct error *error);
 
+/* As people write it, in local time: "2026-01-31 18:00". Returns text. */
+enum { WHEN_TEXT_BYTES = 32 };
+char *when_format(int64_t at_ms, char text[WHEN_TEXT_BYTES]);
+
 #endif

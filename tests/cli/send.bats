@@ -100,6 +100,16 @@ ends() {
 	[[ $code == "$1" ]] || { echo "$2 ended with $code"; return 1; }
 }
 
+# The newest message of the bot in a chat, as JSON, and what jq says about it.
+newest() {
+	sim GET "/sim/chat?id=$1" | jq -r "[.messages[] | select(.from == \"bot\" and (.deleted | not))][-1] | $2"
+}
+
+# A picture of one pixel.
+png() {
+	base64 -d >"$1" <<<iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==
+}
+
 on_terminal() {
 	script -qec "$1" /dev/null </dev/null
 }
@@ -111,11 +121,12 @@ on_terminal() {
 	echo 'from a pipe' | tg-send
 	printf 'two\nlines\n\n' | tg-send -
 	tg-send -- -5 degrees
-	tg-send behind -T Title
+	tg-send -s sensor -T is at -5 degrees
+	tg-send -T Title -- -x behind
 	seq 3 | tg-send --title='Count <b>' --silent
 	wait_until 10 shows 1 "$(printf '%s\n' 'one two three' 'with  blanks' 'from a pipe' 'two' 'lines' \
-		'-5 degrees' Title behind 'Count <b>' 1 2 3)"
-	[[ $(sim GET '/sim/chat?id=1' | jq -r '.messages[-1].silent') == true ]]
+		'-5 degrees' 'sensor -T is at -5 degrees' Title '-x behind' 'Count <b>' 1 2 3)"
+	[[ $(newest 1 .silent) == true ]]
 }
 
 @test "nothing to say is no error, no text at all is one" {
@@ -147,43 +158,224 @@ on_terminal() {
 	head -c 1048576 /dev/zero | tr '\0' '\377' >"$DIR/garbage"
 	fails 65 'nothing was sent' tg-send <"$DIR/garbage"
 	head -c 1048577 /dev/zero >"$DIR/zeros"
-	fails 65 'larger than 1 MB; nothing was sent' tg-send <"$DIR/zeros"
+	fails 65 'larger than 1 MB; send it as a file, with -a -' tg-send <"$DIR/zeros"
 	fails 65 'nothing was sent' tg-send -T "$(printf '%0300d' 1)" text
 	printf '%04096d' 1 | tg-send
 	wait_until 10 shows 1 "$(printf 'ab\xef\xbf\xbdc\xc3\xa9\n%04096d' 1)"
 }
 
+@test "a long text comes in parts, a very long one as a file" {
+	begin_linked
+	[[ $(seq 1500 | tg-send -vw) =~ ^queued\ as\ [0-9]+,\ [0-9]+$'\n'delivered$ ]]
+	[[ $(shown 1 | grep '^(') == $'(1/2)\n(2/2)' ]]
+	diff <(shown 1 | grep '^[0-9]') <(seq 1500)
+	seq 9999 | tg-send -w
+	[[ $(newest 1 .document.sha256) == "$(seq 9999 | sha256sum | cut -c1-64)" ]]
+	[[ $(newest 1 .caption) == $'1\n2\n3\n'* ]]
+}
+
 @test "a picture goes with its caption, and is looked at before it is uploaded" {
 	begin_linked
-	printf '\x89PNG\r\n\x1a\n' >"$DIR/chart.png"
+	png "$DIR/chart.png"
 	tg-send -i "$DIR/chart.png" a caption
 	echo 'from a pipe' | tg-send -i "$DIR/chart.png"
 	tg-send -i "$DIR/chart.png" </dev/null
 	tg-send -i - 'on stdin' <"$DIR/chart.png"
 	run -0 on_terminal "tg-send -c $CONFIG -T Title -i $DIR/chart.png"
 	wait_until 10 shows 1 "$(printf '%s\n' 'a caption' 'from a pipe' picture 'on stdin' Title)"
+	[[ $(sim GET '/sim/chat?id=1' | jq '[.messages[] | select(.photo)] | length') == 5 ]]
 
 	mkfifo "$DIR/fifo"
 	: >"$DIR/empty"
-	truncate -s $((10 * 1048576 + 1)) "$DIR/large"
-	fails 65 "$DIR/none" tg-send -i "$DIR/none" x
+	truncate -s $((10 * 1048576 + 1)) "$DIR/picture"
+	truncate -s $((50 * 1048576 + 1)) "$DIR/large"
+	fails 65 "cannot open $DIR/none: No such file" tg-send -i "$DIR/none" x
 	fails 65 'not a regular file' tg-send -i "$DIR" x
-	fails 65 'not a regular file' tg-send -i "$DIR/fifo" x
-	fails 65 'not a regular file' tg-send -i /dev/zero x
+	fails 65 'not a regular file' tg-send -a "$DIR/fifo" x
+	fails 65 'not a regular file' tg-send -a /dev/zero x
 	fails 65 'is empty' tg-send -i "$DIR/empty" x
-	fails 65 'larger than the 10 MB' tg-send -i "$DIR/large" x
-	fails 65 'larger than the 10 MB' tg-send -i - x <"$DIR/large"
-	fails 65 'the caption has 1025 characters' tg-send -i "$DIR/chart.png" "$(printf '%01025d' 1)"
-	fails 64 'both come from standard input' tg-send -i - - </dev/null
+	fails 65 'standard input is empty' tg-send -a - x </dev/null
+	fails 65 'larger than the 10 MB that a picture may have; send it as a file, with -a' tg-send -i "$DIR/picture" x
+	fails 65 'standard input is larger than the 10 MB' tg-send -i - x <"$DIR/picture"
+	fails 65 'larger than the 50 MB' tg-send -a "$DIR/large" x
+	fails 65 'standard input is larger than the 50 MB' tg-send -a - x < <(cat "$DIR/large" 2>/dev/null)
+	fails 64 'only one of text and files can come from standard input' tg-send -i - - </dev/null
+	local eleven=()
+	for n in {1..11}; do eleven+=(-i "$DIR/chart.png"); done
+	fails 64 'a message takes 10 files' tg-send "${eleven[@]}" x
 }
 
-@test "ten megabytes arrive byte by byte" {
+@test "files keep their names, several pictures are one album" {
 	begin_linked
-	head -c 10485760 /dev/urandom >"$DIR/large.png"
-	tg-send -i "$DIR/large.png" large
-	wait_chat 1 large
-	sim GET '/sim/chat?id=1' | jq -c '.messages[-1]' >"$DIR/last"
-	grep -q "$(sha256sum <"$DIR/large.png" | cut -c1-64)" "$DIR/last" || grep -q 10485760 "$DIR/last"
+	local kind before
+	for kind in a b c; do png "$DIR/$kind.png"; done
+	tg-send -w -a "$DIR/a.png" 'as a file'
+	[[ $(newest 1 '.document.file_name + .caption') == 'a.pngas a file' ]]
+	tg-send -w -a "$DIR/a.png" --name b.png </dev/null
+	[[ $(newest 1 .document.file_name) == b.png ]]
+	echo a log | tg-send -w -a - --name 'the log.txt' from a pipe
+	[[ $(newest 1 '.document | "\(.file_name) \(.file_size)"') == 'the log.txt 6' ]]
+	before=$(sim GET /sim/stats | jq '.by_method.sendMediaGroup // 0')
+	tg-send -w -i "$DIR/a.png" -i "$DIR/b.png" -i "$DIR/c.png" 'an album'
+	[[ $(sim GET /sim/stats | jq .by_method.sendMediaGroup) == $((before + 1)) ]]
+	[[ $(sim GET '/sim/chat?id=1' | jq '[.messages[] | select(.photo)] | length') == 3 ]]
+	shown 1 | grep -x 'an album'
+}
+
+@test "fifty megabytes arrive byte by byte, and are never in memory" {
+	begin_linked
+	head -c 52428800 /dev/urandom >"$DIR/large.bin"
+	local sum
+	sum=$(sha256sum <"$DIR/large.bin" | cut -c1-64)
+	tg-send -w1m -a "$DIR/large.bin" from a file
+	[[ $(newest 1 .document.sha256) == "$sum" ]]
+	# A pipe, and a limit on memory that the file alone would exceed.
+	if [[ $BUILD == */san ]]; then
+		cat "$DIR/large.bin" | tg-send -w1m -a - from a pipe
+	else
+		cat "$DIR/large.bin" | (ulimit -d 40960 && tg-send -w1m -a - from a pipe)
+	fi
+	[[ $(newest 1 .caption) == 'from a pipe' && $(newest 1 .document.sha256) == "$sum" ]]
+}
+
+@test "an upload that takes its time says how far it is, on a terminal" {
+	begin_linked
+	head -c 20000000 /dev/urandom >"$DIR/large.bin"
+	upload() {
+		kill -STOP "${PIDS[sendd]}"
+		start upload "$@"
+		sleep 1.3
+		kill -CONT "${PIDS[sendd]}"
+		wait_until 10 gone "${PIDS[upload]}"
+		stop upload
+	}
+	upload script -qefc "tg-send -a $DIR/large.bin large" "$DIR/terminal" </dev/null >/dev/null
+	grep -aE $'\r\e\\[Klarge.bin: [0-9.]+ of 19.1 MB, [0-9]+ %' "$DIR/terminal"
+	upload tg-send -a "$DIR/large.bin" large </dev/null
+	[[ ! -s $DIR/upload.log ]]
+}
+
+@test "what the text is: plain, Markdown, HTML, preformatted" {
+	begin_linked
+	entities() {
+		newest 1 '[.text, (.entities // [] | map(.type + (.language // "")) | join(" "))] | join("|")'
+	}
+	tg-send -w '*a* <b>b</b>'
+	[[ $(entities) == '*a* <b>b</b>|' ]]
+	tg-send -w -f markdown '*a* <b>b</b>'
+	[[ $(entities) == 'a <b>b</b>|italic' ]]
+	tg-send -w -f HTML '*a* <b>b</b>'
+	[[ $(entities) == '*a* b|bold' ]]
+	tg-send -w --pre --lang c 'int  a;'
+	[[ $(entities) == 'int  a;|prec' ]]
+	printf 'a  b\n   c\n' | tg-send -w --pre
+	[[ $(entities) == $'a  b\n   c|pre' ]]
+	tg-send -w -T '<i>title</i>' -f markdown 'snake_case_name and 2 * 3 * 4'
+	[[ $(entities) == $'<i>title</i>\nsnake_case_name and 2 * 3 * 4|bold' ]]
+}
+
+@test "what comes under a key replaces, is replied to, and is taken back" {
+	begin_linked
+	local id
+	tg-send -w --key deploy copying
+	id=$(newest 1 .message_id)
+	tg-send -w --key deploy restarting
+	[[ $(newest 1 '"\(.message_id) \(.text)"') == "$id restarting" ]]
+	tg-send -w --reply-to deploy 'how long?'
+	[[ $(newest 1 .reply_to) == "$id" ]]
+	[[ $(tg-send -v --delete deploy) == 'took back 1' ]]
+	wait_until 10 bash -c "sim() { curl -sS '$SIM_URL'\"\$1\"; }
+		sim '/sim/chat?id=1' | jq -e '.messages[] | select(.message_id == $id).deleted'"
+	run --separate-stderr tg-send --delete never-sent
+	[[ $status == 0 && -z $output$stderr ]]
+	fails 64 '--delete sends nothing' tg-send --delete deploy text
+}
+
+@test "a cooldown sends nothing for so long" {
+	begin_linked
+	[[ $(tg-send -v --cooldown 1h --key load 'load is 5') == 'queued as '* ]]
+	[[ $(tg-send -v --cooldown 1h --key load 'load is 6') == 'suppressed: the cooldown runs for another '* ]]
+	[[ $(tg-send -w --cooldown 1h --key load 'load is 7') == '' ]]
+	wait_until 10 shows 1 'load is 5'
+	fails 64 '--cooldown takes a duration' tg-send --cooldown soon x
+}
+
+@test "what is for later is kept until then, also over a restart" {
+	begin_linked
+	local line
+	tg-send --in 3s later
+	line=$(TZ=UTC tg-send -v --at '2999-01-31 18:00' 'much later')
+	[[ $line =~ ^queued\ as\ [0-9]+\ for\ 2999-01-31\ 18:00$ ]]
+	[[ $(TZ=UTC tg-send -v --in 1h x) == *" for $(date -ud '+1 hour' '+%F %H:')"* ]]
+	[[ $(shown 1) == '' ]]
+	stop sendd KILL || true
+	start_sendd
+	wait_until 10 shows 1 later
+	fails 75 'scheduled as ' tg-send -w1s --in 1h x
+	fails 64 'has passed' tg-send --at '1999-01-31 18:00' x
+	fails 64 'is no time' tg-send --at noon x
+	fails 64 '--in and --at' tg-send --at 18:00 --in 5m x
+}
+
+@test "--wait tells what became of it" {
+	begin_linked
+	[[ $(tg-send -w hi) == delivered ]]
+	[[ $(tg-send -qw hi) == '' ]]
+	[[ $(tg-send -v --wait=10s hi) =~ ^queued\ as\ [0-9]+$'\n'delivered$ ]]
+	sim POST /sim/fault '{"method":"*","count":-1,"kind":"http","status":502}' >/dev/null
+	fails 75 'it will be sent later' tg-send --wait=1s hi
+	sim DELETE /sim/fault >/dev/null
+	start waiting tg-send -w1m over a restart >"$DIR/outcome"
+	stop sendd KILL || true
+	start_sendd
+	wait_until 20 gone "${PIDS[waiting]}"
+	stop waiting
+	[[ $(<"$DIR/outcome") == delivered ]]
+	sim POST /sim/block '{"chat_id":1}' >/dev/null
+	fails 69 'dead: Forbidden: bot was blocked by the user' tg-send -w hi
+	fails 64 '--wait= takes a duration' tg-send --wait=long hi
+}
+
+@test "--dry-run shows what would be sent, without tg-sendd, and sends nothing" {
+	write_config
+	printf '\x89PNG' >"$DIR/chart.png"
+	run -0 tg-send -n -i "$DIR/chart.png" -T Load -f markdown 'is **high**, see [here](https://example.com)'
+	[[ $output == 'picture chart.png, caption of 22 characters
+| Load
+| is high, see here
+  0-4 bold: Load
+  8-12 bold: high
+  18-22 text_link https://example.com: here' ]]
+	run -0 tg-send -n < <(seq 2000)
+	[[ ${lines[0]} == 'message 1 of 3, '* && $output == *$'\n| (3/3)' ]]
+	run -0 tg-send -n < <(seq 9999)
+	[[ ${lines[0]} == 'the whole text as a file, caption of '* ]]
+	[[ $(TZ=UTC tg-send -n --at '2999-01-31 18:00' x) == $'at 2999-01-31 18:00\n'* ]]
+	run -0 tg-send -n </dev/null
+	[[ -z $output ]]
+	fails 65 'not a regular file' tg-send -n -i "$DIR" x
+}
+
+@test "a target, its topic, and links without a preview" {
+	begin_linked "$PACE
+targets: [{name: ops, chat: -1001234567890, senders: [$(id -un)]}]"
+	sim POST /sim/chat '{"chat_id":-1001234567890,"type":"supergroup","title":"Ops"}' >/dev/null
+	tg-send -w --to @ops --no-preview 'https://example.com/'
+	[[ $(newest -1001234567890 '.options.link_preview_options.is_disabled // .options') == *true* ]]
+	fails 77 'no such target' tg-send --to @nobody x
+	fails 64 '--thread takes the number of a topic' tg-send --thread general x
+}
+
+@test "what cannot be meant is said, and nothing is sent" {
+	write_config
+	fails 64 'unknown option -5 (a text that starts with - comes after --)' tg-send -5 degrees
+	fails 64 'unknown option --file' tg-send --file report.pdf
+	fails 64 'no value for -T' tg-send -T
+	fails 64 'a file is sent with -a' tg-send -f report.pdf
+	fails 64 '--lang goes with --pre' tg-send --lang c x
+	fails 64 '--name goes with' tg-send --name n x
+	fails 64 '-u and --to' tg-send --to @ops -u root x
+	fails 64 '--key goes with a single file' tg-send -k key -i a -i b x
 }
 
 @test "no link is said with what to do about it" {

@@ -152,6 +152,16 @@ static void what_is_no_time(void **state)
 	}
 }
 
+static void shown(void **state)
+{
+	char text[WHEN_TEXT_BYTES];
+
+	(void)state;
+	setenv("TZ", BERLIN, 1);
+	tzset();
+	assert_string_equal(when_format(ms("2026-07-31T22:30:59Z"), text), "2026-08-01 00:30");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +170,7 @@ int main(void)
 	    cmocka_unit_test(zones),
 	    cmocka_unit_test(when_the_clocks_change),
 	    cmocka_unit_test(what_is_no_time),
+	    cmocka_unit_test(shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
