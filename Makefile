@@ -59,6 +59,9 @@ EXAMPLES    := $(wildcard etc/examples/*)
 SYSTEM_DIRS := systemd:systemd/system sysusers.d:sysusers.d tmpfiles.d:tmpfiles.d
 SYSTEM_FILES := $(foreach d,$(SYSTEM_DIRS),$(foreach f,$(wildcard etc/$(firstword $(subst :, ,$d))/*), \
                   $f:$(PREFIX)/lib/$(lastword $(subst :, ,$d))/$(notdir $f)))
+# bash looks for a file of the program's name, zsh for what the first line of a file names.
+SYSTEM_FILES += $(BIN:%=etc/completions/tgtools.bash:$(PREFIX)/share/bash-completion/completions/%) \
+                etc/completions/_tgtools:$(PREFIX)/share/zsh/site-functions/_tgtools
 
 .PHONY: all tests check lint install uninstall clean
 # Objects stay, also those that make sees as steps on the way. (.SECONDARY would hide that a header is gone.)

@@ -75,6 +75,15 @@ programs_of_section() {
 	[[ $status == 0 ]]
 }
 
+@test "completions are where the shells look for them" {
+	make_it install PREFIX=/usr
+	local program
+	for program in "$DIR"/root/usr/bin/*; do
+		grep -q "^complete .* ${program##*/}\b" "$DIR/root/usr/share/bash-completion/completions/${program##*/}"
+		head -n 1 "$DIR/root/usr/share/zsh/site-functions/_tgtools" | grep -w -- "${program##*/}"
+	done
+}
+
 @test "nothing that is installed can be written by others" {
 	(umask 000 && make_it install)
 	[[ -z $(find "$DIR/root/usr" ! -type d -perm /022) ]]
