@@ -27,6 +27,7 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_KEY_AGES] = "key_ages",
     [TABLE_OUTBOX] = "outbox",
     [TABLE_QUEUE] = "queue",
+    [TABLE_STARTED] = "started",
     [TABLE_SCHEDULED] = "scheduled",
     [TABLE_OWNERS] = "owners",
     [TABLE_COUNTS] = "counts",

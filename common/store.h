@@ -187,16 +187,25 @@ struct store_message {
 	/* What was sent under the same key and part is replaced; NULL: nothing is. */
 	char *key;
 	int64_t part;
-	char *reply_key;		/* it replies to what was sent under this key; NULL: to nothing */
-	char *method;			/* sendMessage, ... */
-	struct json_object *parameters; /* without chat_id */
+	char *reply_key; /* it replies to what was sent under this key; NULL: to nothing */
+	char *method;	 /* sendMessage, ... */
+	/*
+	 * Without chat_id. What is read has its parameters as JSON text first, since most need not be looked
+	 * at: store_message_parse makes the object of it, which counts from then on.
+	 */
+	char *parameters_text;
+	struct json_object *parameters;
 	struct store_file files[STORE_FILES_MAX];
 	size_t files_count;
-	/* Only of STORE_DELIVERED. */
-	int64_t delivered_ms, message_id;
+	int64_t ended_ms;   /* when it was delivered, or died; 0 before */
+	int64_t message_id; /* only of STORE_DELIVERED */
+	bool uncertain;	    /* it died, but may have been delivered */
 };
 
 void store_message_free(struct store_message *message); /* what it owns, not itself */
+
+/* -1 with ERROR_BUG where the text is no object. */
+int store_message_parse(struct store_message *message, struct error *error);
 
 /* Frees and forgets its files, say before others take their place. */
 void store_message_drop_files(struct store_message *message);
@@ -208,11 +217,14 @@ int store_outbox_add(struct store_txn *txn, struct store_message *message, struc
 int store_outbox_head(
     struct store_txn *txn, int64_t chat, struct store_message *message, struct error *error);
 
-/* A message wherever it is: 1 with its state, 0 where there is none of that id (any more). */
+/* A message wherever it is, parsed: 1 with its state, 0 where there is none of that id (any more). */
 int store_message_get(struct store_txn *txn, int64_t id, enum store_state *state,
     struct store_message *message, struct error *error);
 
-/* Writes attempts, started, not_before_ms and last_error. */
+/* M2: writes that an attempt has begun, and attempts; store_outbox_head tells it. */
+int store_outbox_start(struct store_txn *txn, const struct store_message *message, struct error *error);
+
+/* Writes attempts, not_before_ms, told_to_wait and last_error: no attempt is under way. */
 int store_outbox_update(struct store_txn *txn, const struct store_message *message, struct error *error);
 
 /* Writes everything but id, chat, class, user and due_ms. old is what was there: files are told apart. */

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "json.h"
 #include "path.h"
 
 struct check {
@@ -16,6 +15,7 @@ struct check {
 	store_finding_fn *fn;
 	void *context;
 	int64_t findings;
+	int64_t owned; /* messages that wait and have an owner */
 };
 
 static void find(struct check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -49,6 +49,8 @@ static void check_owner(struct check *check, const struct store_message *message
 	struct store_key key;
 	MDB_val value;
 
+	if (message->user[0] == '\0')
+		return;
 	owner_key(&key, message->user, group, message->id);
 	if (!has(check, TABLE_OWNERS, &key, &value))
 		find(check, "message %lld: nobody owns it", (long long)message->id);
@@ -80,6 +82,7 @@ static void check_waiting(struct check *check, const struct store_message *messa
 	MDB_val value;
 
 	check_owner(check, message, OWNER_OUTBOX, "waiting", states);
+	check->owned += message->user[0] != '\0';
 	check_files(check, message);
 	queue_key(&key, message);
 	if (message->due_ms != 0) {
@@ -172,7 +175,7 @@ static int check_counts(struct check *check, struct error *error)
 {
 	struct store_key key;
 	MDB_val value;
-	int64_t counted = 0, entries;
+	int64_t counted = 0;
 	int found;
 
 	for (key_init(&key); (found = table_seek(check->txn, TABLE_COUNTS, &key, &value, error)) == 1;
@@ -180,11 +183,11 @@ static int check_counts(struct check *check, struct error *error)
 		if (value.mv_size == INT_BYTES)
 			counted += int64_read(value.mv_data);
 	}
-	if (found < 0 || table_entries(check->txn, TABLE_OUTBOX, &entries, error) != 0)
+	if (found < 0)
 		return -1;
-	if (counted != entries)
+	if (counted != check->owned)
 		find(check, "counts: %lld messages are counted, %lld are there", (long long)counted,
-		    (long long)entries);
+		    (long long)check->owned);
 	return 0;
 }
 

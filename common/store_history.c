@@ -1,11 +1,6 @@
 /* Looking at messages wherever they are, and forgetting those that ended long ago. */
 #include "store_internal.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "json.h"
-
 /* ---- one ---- */
 
 static int get_from(struct store_txn *txn, enum store_table table, int64_t id, struct store_message *message,
@@ -22,26 +17,6 @@ static int get_from(struct store_txn *txn, enum store_table table, int64_t id, s
 	return message_decode(id, &value, message, error) == 0 ? 1 : -1;
 }
 
-static int get_dead(struct store_txn *txn, int64_t id, enum store_state *state, struct store_message *message,
-    struct error *error)
-{
-	struct store_key key;
-	MDB_val value;
-	int found = get_from(txn, TABLE_DEAD, id, message, error);
-
-	if (found != 1)
-		return found;
-	owner_key(&key, message->user, OWNER_OUTBOX, id);
-	found = table_get(txn, TABLE_OWNERS, &key, &value, error);
-	if (found == 1 && value.mv_size == 1) {
-		*state =
-		    *(const unsigned char *)value.mv_data == STORE_UNCERTAIN ? STORE_UNCERTAIN : STORE_DEAD;
-		return 1;
-	}
-	store_message_free(message);
-	return found < 0 ? -1 : store_damaged(error, "owner");
-}
-
 int store_message_get(struct store_txn *txn, int64_t id, enum store_state *state,
     struct store_message *message, struct error *error)
 {
@@ -51,12 +26,19 @@ int store_message_get(struct store_txn *txn, int64_t id, enum store_state *state
 		*state = message->due_ms != 0 ? STORE_SCHEDULED
 			 : message->started   ? STORE_STARTED
 					      : STORE_QUEUED;
-	if (found == 0)
-		found = get_dead(txn, id, state, message, error);
-	if (found != 0)
+	if (found == 0) {
+		found = get_from(txn, TABLE_DEAD, id, message, error);
+		if (found == 1)
+			*state = message->uncertain ? STORE_UNCERTAIN : STORE_DEAD;
+	}
+	if (found == 0) {
+		*state = STORE_DELIVERED;
+		found = get_from(txn, TABLE_HISTORY, id, message, error);
+	}
+	if (found != 1 || store_message_parse(message, error) == 0)
 		return found;
-	*state = STORE_DELIVERED;
-	return get_from(txn, TABLE_HISTORY, id, message, error);
+	store_message_free(message);
+	return -1;
 }
 
 /* ---- several ---- */
@@ -155,7 +137,7 @@ int store_history_since(struct store_txn *txn, int64_t since_ms, int64_t limit, 
 			break;
 		if (message_decode(int64_read(key.bytes), &value, &message, error) != 0)
 			return -1;
-		found = message.delivered_ms >= since_ms;
+		found = message.ended_ms >= since_ms;
 		store_message_free(&message);
 		if (!found)
 			break;
@@ -164,7 +146,7 @@ int store_history_since(struct store_txn *txn, int64_t since_ms, int64_t limit, 
 	while (first.len > 0 && (found = table_seek(txn, TABLE_HISTORY, &first, &value, error)) == 1) {
 		if (message_decode(int64_read(first.bytes), &value, &message, error) != 0)
 			return -1;
-		fn(context, message.chat, message.delivered_ms);
+		fn(context, message.chat, message.ended_ms);
 		store_message_free(&message);
 		key_increment(&first);
 	}
@@ -201,19 +183,6 @@ int store_totals(struct store_txn *txn, struct store_totals *totals, struct erro
 
 /* ---- forgetting ---- */
 
-static int64_t died_ms(const MDB_val *value)
-{
-	struct json_object *record;
-	struct error error;
-	int64_t died = 0;
-
-	if (json_parse_object(value->mv_data, value->mv_size, "message", &record, &error) == 0) {
-		died = json_int64(record, "died_ms");
-		json_object_put(record);
-	}
-	return died;
-}
-
 static int forget(struct store_txn *txn, enum store_table table, const struct store_key *key,
     const struct store_message *message, store_spool_fn *fn, void *context, struct error *error)
 {
@@ -237,7 +206,6 @@ static int trim_one(struct store_txn *txn, enum store_table table, bool too_many
 	struct store_message message;
 	struct store_key key;
 	MDB_val value;
-	int64_t ended_ms;
 	int found, result = 0;
 
 	key_init(&key);
@@ -246,8 +214,7 @@ static int trim_one(struct store_txn *txn, enum store_table table, bool too_many
 		return found;
 	if (message_decode(int64_read(key.bytes), &value, &message, error) != 0)
 		return -1;
-	ended_ms = table == TABLE_DEAD ? died_ms(&value) : message.delivered_ms;
-	if (too_many || ended_ms < before_ms)
+	if (too_many || message.ended_ms < before_ms)
 		result = forget(txn, table, &key, &message, fn, context, error) == 0 ? 1 : -1;
 	store_message_free(&message);
 	return result;

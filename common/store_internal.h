@@ -23,7 +23,8 @@ enum store_table {
 	TABLE_KEYS,	  /* user, idempotency key -> time, answer */
 	TABLE_KEY_AGES,	  /* time, user, idempotency key -> nothing */
 	TABLE_OUTBOX,	  /* id -> message, queued ones; never changes */
-	TABLE_QUEUE,	  /* chat, class, id -> attempts, started, not before, last error */
+	TABLE_QUEUE,	  /* chat, class, id -> attempts, not before, last error */
+	TABLE_STARTED,	  /* id -> attempts, of those that are under way; small, so an attempt costs little */
 	TABLE_SCHEDULED,  /* due, id -> nothing */
 	TABLE_OWNERS,	  /* user, OWNER_OUTBOX or OWNER_HISTORY, id -> state */
 	TABLE_COUNTS,	  /* user -> how many are queued or scheduled */
@@ -113,15 +114,19 @@ void id_key(struct store_key *key, int64_t id);
 void queue_key(struct store_key *key, const struct store_message *message);
 void owner_key(struct store_key *key, const char *user, unsigned char group, int64_t id);
 
-struct json_object *message_encode(const struct store_message *message);
+/* Writes all of a message but what store_outbox_update writes, which a message that waits has elsewhere. */
+int message_put(
+    struct store_txn *txn, enum store_table table, const struct store_message *message, struct error *error);
 int message_decode(int64_t id, const MDB_val *value, struct store_message *message, struct error *error);
-int record_put(struct store_txn *txn, enum store_table table, int64_t id, struct json_object *record,
-    struct error *error);
 
 enum { STATE_MIN = 1 + 2 * INT_BYTES, STATE_ERROR_MAX = 255, STATE_MAX = STATE_MIN + STATE_ERROR_MAX };
 /* What changes on the way, packed, so that an attempt does not rewrite the message. Returns the length. */
 size_t state_encode(const struct store_message *message, unsigned char state[STATE_MAX]);
 int state_decode(const MDB_val *value, struct store_message *message, struct error *error);
+
+/* The state of a message that waits, as state_decode reads it, and whether an attempt is under way. */
+int message_take_state(
+    struct store_txn *txn, const MDB_val *state, struct store_message *message, struct error *error);
 
 /* A message that waits, with its state. 1, 0, -1. */
 int message_get_waiting(

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
 #include "xalloc.h"
 
 enum { QUEUE_KEY_BYTES = 2 * INT_BYTES + 1 };
@@ -14,6 +13,9 @@ static int put_owner(struct store_txn *txn, const struct store_message *message,
 	unsigned char value = (unsigned char)state;
 	struct store_key key;
 
+	/* Nobody looks for what the bot answers by its owner. */
+	if (message->user[0] == '\0')
+		return 0;
 	owner_key(&key, message->user, group, message->id);
 	return table_put(txn, TABLE_OWNERS, &key, &value, sizeof value, error);
 }
@@ -22,6 +24,8 @@ static int remove_owner(struct store_txn *txn, const struct store_message *messa
 {
 	struct store_key key;
 
+	if (message->user[0] == '\0')
+		return 0;
 	owner_key(&key, message->user, OWNER_OUTBOX, message->id);
 	return table_remove(txn, TABLE_OWNERS, &key, error) < 0 ? -1 : 0;
 }
@@ -58,6 +62,8 @@ static int add_count(struct store_txn *txn, const char *user, int64_t change, st
 	struct store_key key;
 	int64_t count;
 
+	if (user[0] == '\0')
+		return 0;
 	if (store_outbox_count(txn, user, &count, error) != 0)
 		return -1;
 	user_key(&key, user);
@@ -104,11 +110,25 @@ static void due_key(struct store_key *key, const struct store_message *message)
 
 static int put_content(struct store_txn *txn, const struct store_message *message, struct error *error)
 {
-	struct json_object *record = message_encode(message);
-	int result = record_put(txn, TABLE_OUTBOX, message->id, record, error);
+	return message_put(txn, TABLE_OUTBOX, message, error);
+}
 
-	json_object_put(record);
-	return result;
+static int remove_started(struct store_txn *txn, const struct store_message *message, struct error *error)
+{
+	struct store_key key;
+
+	id_key(&key, message->id);
+	return table_remove(txn, TABLE_STARTED, &key, error) < 0 ? -1 : 0;
+}
+
+int store_outbox_start(struct store_txn *txn, const struct store_message *message, struct error *error)
+{
+	unsigned char attempts[INT_BYTES];
+	struct store_key key;
+
+	int64_write(attempts, message->attempts);
+	id_key(&key, message->id);
+	return table_put(txn, TABLE_STARTED, &key, attempts, sizeof attempts, error);
 }
 
 int store_outbox_update(struct store_txn *txn, const struct store_message *message, struct error *error)
@@ -117,6 +137,8 @@ int store_outbox_update(struct store_txn *txn, const struct store_message *messa
 	size_t len = state_encode(message, state);
 	struct store_key key;
 
+	if (remove_started(txn, message, error) != 0)
+		return -1;
 	queue_key(&key, message);
 	return table_put(txn, TABLE_QUEUE, &key, state, len, error);
 }
@@ -170,7 +192,7 @@ int store_outbox_head(struct store_txn *txn, int64_t chat, struct store_message 
 		return found < 0 ? -1 : store_damaged(error, "queue without its message");
 	if (message_decode(int64_read(id.bytes), &content, message, error) != 0)
 		return -1;
-	if (state_decode(&state, message, error) == 0)
+	if (message_take_state(txn, &state, message, error) == 0)
 		return 1;
 	store_message_free(message);
 	return -1;
@@ -188,30 +210,33 @@ static int remove_waiting(struct store_txn *txn, const struct store_message *mes
 	queue_key(&key, message);
 	if (table_remove(txn, TABLE_QUEUE, &key, error) < 0)
 		return -1;
+	if (remove_started(txn, message, error) != 0)
+		return -1;
 	due_key(&key, message);
 	if (message->due_ms != 0 && table_remove(txn, TABLE_SCHEDULED, &key, error) < 0)
 		return -1;
 	return add_count(txn, message->user, -1, error);
 }
 
+/* Its content is not kept. */
 static int put_history(struct store_txn *txn, const struct store_message *message, int64_t message_id,
     int64_t now_ms, struct error *error)
 {
-	struct json_object *record = json_object_new_object();
-	int result;
+	const struct store_message record = {.id = message->id,
+	    .chat = message->chat,
+	    .class = message->class,
+	    .accepted_ms = message->accepted_ms,
+	    .attempts = message->attempts,
+	    .user = message->user,
+	    .script = message->script,
+	    .key = message->key,
+	    .method = message->method,
+	    .ended_ms = now_ms,
+	    .message_id = message_id};
 
-	json_put_text(record, "user", message->user);
-	json_put_text(record, "script", message->script);
-	json_put_text(record, "key", message->key);
-	json_put_text(record, "method", message->method);
-	json_put_int64(record, "chat", message->chat);
-	json_put_int64(record, "message_id", message_id);
-	json_put_int64(record, "attempts", message->attempts);
-	json_put_int64(record, "accepted_ms", message->accepted_ms);
-	json_put_int64(record, "delivered_ms", now_ms);
-	result = record_put(txn, TABLE_HISTORY, message->id, record, error);
-	json_object_put(record);
-	return result == 0 ? put_owner(txn, message, OWNER_HISTORY, STORE_DELIVERED, error) : -1;
+	if (message_put(txn, TABLE_HISTORY, &record, error) != 0)
+		return -1;
+	return put_owner(txn, message, OWNER_HISTORY, STORE_DELIVERED, error);
 }
 
 int store_outbox_delivered(struct store_txn *txn, const struct store_message *message, int64_t message_id,
@@ -226,19 +251,11 @@ int store_outbox_delivered(struct store_txn *txn, const struct store_message *me
 int store_outbox_bury(struct store_txn *txn, const struct store_message *message, bool uncertain,
     int64_t now_ms, struct error *error)
 {
-	struct json_object *record;
-	int result;
+	struct store_message record = *message;
 
-	if (remove_waiting(txn, message, error) != 0)
-		return -1;
-	record = message_encode(message);
-	json_put_int64(record, "attempts", message->attempts);
-	json_put_int64(record, "died_ms", now_ms);
-	json_put_int64(record, "uncertain", uncertain);
-	json_put_text(record, "error", message->last_error);
-	result = record_put(txn, TABLE_DEAD, message->id, record, error);
-	json_object_put(record);
-	if (result != 0)
+	record.ended_ms = now_ms;
+	record.uncertain = uncertain;
+	if (remove_waiting(txn, message, error) != 0 || message_put(txn, TABLE_DEAD, &record, error) != 0)
 		return -1;
 	return put_owner(txn, message, OWNER_OUTBOX, uncertain ? STORE_UNCERTAIN : STORE_DEAD, error);
 }
@@ -276,6 +293,8 @@ int store_outbox_revive(struct store_txn *txn, enum store_state state, struct st
 	if (result != 0 || store_chat_resolve(txn, &message->chat, error) != 0)
 		return -1;
 	message->due_ms = 0;
+	message->ended_ms = 0;
+	message->uncertain = false;
 	message->attempts = 0;
 	message->started = false;
 	message->told_to_wait = false;

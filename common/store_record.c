@@ -62,133 +62,188 @@ void store_message_free(struct store_message *message)
 	free(message->key);
 	free(message->reply_key);
 	free(message->method);
+	free(message->parameters_text);
 	json_object_put(message->parameters);
 	*message = (struct store_message){0};
 }
 
-/* Numbers that are 0 mostly are left out. */
-static void put_number(struct json_object *record, const char *name, int64_t number)
+int store_message_parse(struct store_message *message, struct error *error)
 {
-	if (number != 0)
-		json_put_int64(record, name, number);
+	const char *text = message->parameters_text != NULL ? message->parameters_text : "{}";
+
+	if (message->parameters != NULL)
+		return 0;
+	if (json_parse_object(text, strlen(text), "message", &message->parameters, error) != 0)
+		return store_damaged(error, "message");
+	return 0;
 }
 
-static struct json_object *encode_files(const struct store_message *message)
-{
-	struct json_object *files = json_object_new_array();
+/*
+ * A record: RECORD_VERSION, the numbers, the texts each with its '\0' (empty: none), the number of files, and
+ * three texts for each of them.
+ */
+enum { RECORD_VERSION = 2, RECORD_NUMBERS = 9, RECORD_MAX = 64 << 20 };
 
+static void put_numbers(struct buf *record, const struct store_message *message)
+{
+	const int64_t numbers[RECORD_NUMBERS] = {message->chat, message->class, message->accepted_ms,
+	    message->due_ms, message->part, message->attempts, message->ended_ms, message->message_id,
+	    message->uncertain};
+	unsigned char bytes[INT_BYTES];
+
+	for (size_t i = 0; i < RECORD_NUMBERS; i++) {
+		int64_write(bytes, numbers[i]);
+		buf_add(record, bytes, sizeof bytes);
+	}
+}
+
+static void put_text(struct buf *record, const char *text)
+{
+	buf_add(record, text != NULL ? text : "", text != NULL ? strlen(text) + 1 : 1);
+}
+
+static void encode(struct buf *record, const struct store_message *message)
+{
+	unsigned char version = RECORD_VERSION, files = (unsigned char)message->files_count;
+
+	buf_add(record, &version, 1);
+	put_numbers(record, message);
+	put_text(record, message->user);
+	put_text(record, message->script);
+	put_text(record, message->target);
+	put_text(record, message->key);
+	put_text(record, message->reply_key);
+	put_text(record, message->method);
+	put_text(record, message->last_error);
+	put_text(
+	    record, message->parameters != NULL ? json_line(message->parameters) : message->parameters_text);
+	buf_add(record, &files, 1);
 	for (size_t i = 0; i < message->files_count; i++) {
-		struct json_object *file = json_object_new_object();
-
-		json_put_text(file, "parameter", message->files[i].parameter);
-		json_put_text(file, "spool", message->files[i].spool);
-		json_put_text(file, "name", message->files[i].name);
-		json_object_array_add(files, file);
+		put_text(record, message->files[i].parameter);
+		put_text(record, message->files[i].spool);
+		put_text(record, message->files[i].name);
 	}
-	return files;
 }
 
-struct json_object *message_encode(const struct store_message *message)
+int message_put(
+    struct store_txn *txn, enum store_table table, const struct store_message *message, struct error *error)
 {
-	struct json_object *record = json_object_new_object();
+	struct buf record = BUF_INIT(RECORD_MAX);
+	struct store_key key;
+	int result;
 
-	json_put_int64(record, "chat", message->chat);
-	json_put_int64(record, "class", message->class);
-	json_put_int64(record, "accepted_ms", message->accepted_ms);
-	put_number(record, "due_ms", message->due_ms);
-	json_put_text(record, "user", message->user);
-	json_put_text(record, "script", message->script);
-	json_put_text(record, "target", message->target);
-	json_put_text(record, "key", message->key);
-	put_number(record, "part", message->part);
-	json_put_text(record, "reply_key", message->reply_key);
-	json_put_text(record, "method", message->method);
-	json_object_object_add(record, "parameters", json_object_get(message->parameters));
-	if (message->files_count > 0)
-		json_object_object_add(record, "files", encode_files(message));
-	return record;
+	encode(&record, message);
+	id_key(&key, message->id);
+	result = table_put(txn, table, &key, record.data, record.len, error);
+	buf_free(&record);
+	return result;
 }
 
-static char *copy_text(struct json_object *record, const char *key)
+/* What is left of a record; bad once it ended too early. */
+struct reader {
+	const unsigned char *at, *end;
+	bool bad;
+};
+
+static int64_t take_number(struct reader *reader)
 {
-	const char *text = json_text(record, key);
+	int64_t number = 0;
 
-	return text == NULL ? NULL : xstrdup(text);
-}
-
-/* Whether all of them are whole. */
-static bool decode_files(struct json_object *record, struct store_message *message)
-{
-	struct json_object *files = NULL;
-	size_t count = 0;
-
-	if (json_object_object_get_ex(record, "files", &files) && json_object_is_type(files, json_type_array))
-		count = json_object_array_length(files);
-	for (size_t i = 0; i < count && i < STORE_FILES_MAX; i++) {
-		struct json_object *file = json_object_array_get_idx(files, i);
-		struct store_file *copy = &message->files[message->files_count++];
-
-		copy->parameter = copy_text(file, "parameter");
-		copy->spool = copy_text(file, "spool");
-		copy->name = copy_text(file, "name");
-		if (copy->parameter == NULL || copy->spool == NULL || copy->name == NULL)
-			return false;
+	if (reader->end - reader->at < INT_BYTES) {
+		reader->bad = true;
+		return 0;
 	}
-	return count <= STORE_FILES_MAX;
+	number = int64_read(reader->at);
+	reader->at += INT_BYTES;
+	return number;
+}
+
+static unsigned take_byte(struct reader *reader)
+{
+	if (reader->at < reader->end)
+		return *reader->at++;
+	reader->bad = true;
+	return 0;
+}
+
+/* A copy, or NULL where it is empty. */
+static char *take_text(struct reader *reader)
+{
+	size_t left = (size_t)(reader->end - reader->at);
+	const char *text = (const char *)reader->at;
+	const unsigned char *nul = left > 0 ? memchr(text, '\0', left) : NULL;
+
+	if (nul == NULL) {
+		reader->bad = true;
+		return NULL;
+	}
+	reader->at = nul + 1;
+	return text[0] != '\0' ? xstrndup(text, (size_t)((const char *)nul - text)) : NULL;
+}
+
+static void take_files(struct reader *reader, struct store_message *message)
+{
+	unsigned count = take_byte(reader);
+
+	reader->bad |= count > STORE_FILES_MAX;
+	for (unsigned i = 0; i < count && !reader->bad; i++) {
+		struct store_file *file = &message->files[message->files_count++];
+
+		file->parameter = take_text(reader);
+		file->spool = take_text(reader);
+		file->name = take_text(reader);
+		reader->bad |= file->parameter == NULL || file->spool == NULL || file->name == NULL;
+	}
+}
+
+static void take_message(struct reader *reader, struct store_message *message)
+{
+	int64_t class;
+
+	message->chat = take_number(reader);
+	class = take_number(reader);
+	reader->bad |= class < 0 || class >= STORE_CLASSES;
+	message->class = reader->bad ? STORE_BULK : (enum store_class) class;
+	message->accepted_ms = take_number(reader);
+	message->due_ms = take_number(reader);
+	message->part = take_number(reader);
+	message->attempts = take_number(reader);
+	message->ended_ms = take_number(reader);
+	message->message_id = take_number(reader);
+	message->uncertain = take_number(reader) != 0;
+	message->user = take_text(reader);
+	message->script = take_text(reader);
+	message->target = take_text(reader);
+	message->key = take_text(reader);
+	message->reply_key = take_text(reader);
+	message->method = take_text(reader);
+	message->last_error = take_text(reader);
+	message->parameters_text = take_text(reader);
+	take_files(reader, message);
+	if (message->user == NULL)
+		message->user = xstrdup("");
 }
 
 int message_decode(int64_t id, const MDB_val *value, struct store_message *message, struct error *error)
 {
-	struct json_object *record, *parameters = NULL;
-	int64_t class;
-	bool whole;
+	struct reader reader = {.at = value->mv_data};
 
-	if (json_parse_object(value->mv_data, value->mv_size, "message", &record, error) != 0)
-		return store_damaged(error, "message");
-	class = json_int64(record, "class");
-	json_object_object_get_ex(record, "parameters", &parameters);
-	*message = (struct store_message){
-	    .id = id,
-	    .chat = json_int64(record, "chat"),
-	    .class = class >= 0 && class < STORE_CLASSES ? (enum store_class) class : STORE_BULK,
-	    .accepted_ms = json_int64(record, "accepted_ms"),
-	    .due_ms = json_int64(record, "due_ms"),
-	    .attempts = json_int64(record, "attempts"),
-	    .last_error = copy_text(record, "error"),
-	    .user = copy_text(record, "user"),
-	    .script = copy_text(record, "script"),
-	    .target = copy_text(record, "target"),
-	    .key = copy_text(record, "key"),
-	    .part = json_int64(record, "part"),
-	    .reply_key = copy_text(record, "reply_key"),
-	    .method = copy_text(record, "method"),
-	    .parameters = json_object_get(parameters),
-	    .delivered_ms = json_int64(record, "delivered_ms"),
-	    .message_id = json_int64(record, "message_id"),
-	};
-	whole = decode_files(record, message) && message->user != NULL && message->method != NULL;
-	json_object_put(record);
-	if (whole)
+	*message = (struct store_message){.id = id};
+	reader.end = reader.at + value->mv_size;
+	reader.bad = take_byte(&reader) != RECORD_VERSION;
+	if (!reader.bad)
+		take_message(&reader, message);
+	if (!reader.bad && message->method != NULL && reader.at == reader.end)
 		return 0;
 	store_message_free(message);
 	return store_damaged(error, "message");
-}
-
-int record_put(struct store_txn *txn, enum store_table table, int64_t id, struct json_object *record,
-    struct error *error)
-{
-	const char *line = json_line(record);
-	struct store_key key;
-
-	id_key(&key, id);
-	return table_put(txn, table, &key, line, strlen(line), error);
 }
 
 size_t state_encode(const struct store_message *message, unsigned char state[STATE_MAX])
 {
 	size_t len = message->last_error ? strnlen(message->last_error, STATE_ERROR_MAX) : 0;
 
-	state[0] = (unsigned char)(message->started | message->told_to_wait << 1);
+	state[0] = message->told_to_wait;
 	int64_write(state + 1, message->attempts);
 	int64_write(state + 1 + INT_BYTES, message->not_before_ms);
 	if (len > 0)
@@ -202,14 +257,33 @@ int state_decode(const MDB_val *value, struct store_message *message, struct err
 
 	if (value->mv_size < STATE_MIN)
 		return store_damaged(error, "message state");
-	message->started = (state[0] & 1) != 0;
-	message->told_to_wait = (state[0] & 2) != 0;
+	message->told_to_wait = state[0] != 0;
 	message->attempts = int64_read(state + 1);
 	message->not_before_ms = int64_read(state + 1 + INT_BYTES);
 	free(message->last_error);
 	message->last_error = value->mv_size == STATE_MIN
 				  ? NULL
 				  : xstrndup((const char *)state + STATE_MIN, value->mv_size - STATE_MIN);
+	return 0;
+}
+
+int message_take_state(
+    struct store_txn *txn, const MDB_val *state, struct store_message *message, struct error *error)
+{
+	struct store_key key;
+	MDB_val value;
+	int found;
+
+	if (state_decode(state, message, error) != 0)
+		return -1;
+	id_key(&key, message->id);
+	found = table_get(txn, TABLE_STARTED, &key, &value, error);
+	if (found != 1)
+		return found;
+	if (value.mv_size != INT_BYTES)
+		return store_damaged(error, "attempt");
+	message->started = true;
+	message->attempts = int64_read(value.mv_data);
 	return 0;
 }
 
@@ -227,7 +301,7 @@ int message_get_waiting(struct store_txn *txn, int64_t id, struct store_message 
 		return -1;
 	queue_key(&key, message);
 	found = table_get(txn, TABLE_QUEUE, &key, &value, error);
-	if (found == 0 || (found == 1 && state_decode(&value, message, error) == 0))
+	if (found == 0 || (found == 1 && message_take_state(txn, &value, message, error) == 0))
 		return 1;
 	store_message_free(message);
 	return -1;

@@ -18,19 +18,6 @@ enum {
 	PARTS_MAX = 64,
 };
 
-static int start_json(struct http_client *client, struct http_request *request,
-    struct json_object *parameters, http_done_fn *done, void *context, struct http_transfer **transfer,
-    struct error *error)
-{
-	static const char *const headers[] = {"Content-Type: application/json", NULL};
-	const char *body = parameters != NULL ? json_line(parameters) : "{}";
-
-	request->headers = headers;
-	request->body = body;
-	request->body_len = strlen(body);
-	return http_start(client, request, done, context, transfer, error);
-}
-
 static int start_multipart(struct http_client *client, struct http_request *request,
     struct json_object *parameters, const struct telegram_file *files, size_t files_count, http_done_fn *done,
     void *context, struct http_transfer **transfer, struct error *error)
@@ -61,26 +48,61 @@ static int start_multipart(struct http_client *client, struct http_request *requ
 	return http_start(client, request, done, context, transfer, error);
 }
 
-int telegram_start(struct http_client *client, const struct telegram *telegram, const char *method,
-    struct json_object *parameters, const struct telegram_file *files, size_t files_count, int64_t timeout_ms,
-    http_done_fn *done, void *context, struct http_transfer **transfer, struct error *error)
+static struct http_request request_to(const struct telegram *telegram, const char *url, int64_t timeout_ms)
 {
-	char *url = xasprintf("%s/bot%s/%s", telegram->api_url, telegram->token, method);
-	struct http_request request = {.method = "POST",
+	return (struct http_request){.method = "POST",
 	    .url = url,
 	    .proxy = telegram->proxy,
 	    .timeout_ms = timeout_ms,
 	    .connect_timeout_ms = timeout_ms < CONNECT_TIMEOUT_MS ? timeout_ms : CONNECT_TIMEOUT_MS,
 	    .max_answer_bytes = ANSWER_MAX_BYTES};
-	int result;
+}
 
-	if (files_count > 0)
-		result = start_multipart(
-		    client, &request, parameters, files, files_count, done, context, transfer, error);
-	else
-		result = start_json(client, &request, parameters, done, context, transfer, error);
+static char *method_url(const struct telegram *telegram, const char *method)
+{
+	return xasprintf("%s/bot%s/%s", telegram->api_url, telegram->token, method);
+}
+
+static void free_url(char *url)
+{
 	sodium_memzero(url, strlen(url));
 	free(url);
+}
+
+int telegram_start_text(struct http_client *client, const struct telegram *telegram, const char *method,
+    const char *body, size_t body_len, int64_t timeout_ms, http_done_fn *done, void *context,
+    struct http_transfer **transfer, struct error *error)
+{
+	static const char *const headers[] = {"Content-Type: application/json", NULL};
+	char *url = method_url(telegram, method);
+	struct http_request request = request_to(telegram, url, timeout_ms);
+	int result;
+
+	request.headers = headers;
+	request.body = body;
+	request.body_len = body_len;
+	result = http_start(client, &request, done, context, transfer, error);
+	free_url(url);
+	return result;
+}
+
+int telegram_start(struct http_client *client, const struct telegram *telegram, const char *method,
+    struct json_object *parameters, const struct telegram_file *files, size_t files_count, int64_t timeout_ms,
+    http_done_fn *done, void *context, struct http_transfer **transfer, struct error *error)
+{
+	const char *body = parameters != NULL ? json_line(parameters) : "{}";
+	struct http_request request;
+	char *url;
+	int result;
+
+	if (files_count == 0)
+		return telegram_start_text(
+		    client, telegram, method, body, strlen(body), timeout_ms, done, context, transfer, error);
+	url = method_url(telegram, method);
+	request = request_to(telegram, url, timeout_ms);
+	result =
+	    start_multipart(client, &request, parameters, files, files_count, done, context, transfer, error);
+	free_url(url);
 	return result;
 }
 

@@ -35,6 +35,11 @@ int telegram_start(struct http_client *client, const struct telegram *telegram, 
     struct json_object *parameters, const struct telegram_file *files, size_t files_count, int64_t timeout_ms,
     http_done_fn *done, void *context, struct http_transfer **transfer, struct error *error);
 
+/* The same, with the whole body as JSON text and no files. */
+int telegram_start_text(struct http_client *client, const struct telegram *telegram, const char *method,
+    const char *body, size_t body_len, int64_t timeout_ms, http_done_fn *done, void *context,
+    struct http_transfer **transfer, struct error *error);
+
 /* What an answer means for the call that was made. */
 enum telegram_verdict {
 	TELEGRAM_OK,

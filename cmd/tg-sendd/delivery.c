@@ -79,7 +79,7 @@ static int mark_started(struct sendd *sendd, struct store_txn *txn, struct store
 		log_warning("attempt repeated", LOG_INT("id", message->id), LOG_INT("chat", message->chat));
 	message->started = true;
 	message->attempts++;
-	if (store_outbox_update(txn, message, error) != 0)
+	if (store_outbox_start(txn, message, error) != 0)
 		return -1;
 	delivery = delivery_new(sendd, message);
 	delivery->attempt = *attempt;
@@ -198,9 +198,13 @@ static void end(struct delivery *delivery)
 	struct outcome_rules rules = {.policy = sendd->config->delivery.policy,
 	    .keep_ms = sendd->config->delivery.keep_ms,
 	    .jitter = (double)randombytes_uniform(1 << 20) / (1 << 20)};
+	struct error error;
 
 	sched_answered(sendd->sched, delivery->message.chat, clock_monotonic_ms());
 	unlink_flying(delivery);
+	/* What is not simply delivered is looked at. */
+	if (delivery->reply.verdict != TELEGRAM_OK && store_message_parse(&delivery->message, &error) != 0)
+		delivery->reply.verdict = TELEGRAM_REFUSED;
 	if (delivery->reply.verdict == TELEGRAM_WAIT)
 		delivery->reply.whole_bot =
 		    flood_is_of_all(&sendd->flood, delivery->message.chat, clock_monotonic_ms());
@@ -220,15 +224,36 @@ static void on_answer(void *context, const struct http_answer *answer)
 
 static struct json_object *parameters_with_chat(const struct delivery *delivery)
 {
+	struct json_object *from = delivery->attempt.parameters != NULL ? delivery->attempt.parameters
+									: delivery->message.parameters;
 	struct json_object *parameters = json_object_new_object();
 
 	if (delivery->message.chat != 0)
 		json_put_int64(parameters, "chat_id", delivery->message.chat);
-	json_object_object_foreach(delivery->attempt.parameters, key, value)
+	json_object_object_foreach(from, key, value)
 	{
 		json_object_object_add(parameters, key, json_object_get(value));
 	}
 	return parameters;
+}
+
+/* The parameters are text, and stay it: the chat goes in front of them. */
+static int start_text(struct sendd *sendd, struct delivery *delivery, struct error *error)
+{
+	const struct store_message *message = &delivery->message;
+	const char *text = message->parameters_text;
+	struct buf body = BUF_INIT(SIZE_MAX / 4);
+	int result;
+
+	if (message->chat == 0)
+		buf_add_text(&body, text);
+	else
+		buf_add_format(&body, "{\"chat_id\":%lld%s%s", (long long)message->chat,
+		    text[1] == '}' ? "" : ",", text + 1);
+	result = telegram_start_text(sendd->client, &sendd->telegram, message->method, body.data, body.len,
+	    sendd->config->telegram.timeout_ms, on_answer, delivery, &delivery->transfer, error);
+	buf_free(&body);
+	return result;
 }
 
 /* Files as the attempt has them: an edit names its only one in "media". A deletion has none. */
@@ -246,25 +271,43 @@ static size_t attempt_files(
 	return message->files_count;
 }
 
-static void start(struct sendd *sendd, struct delivery *delivery)
+static int start_object(struct sendd *sendd, struct delivery *delivery, struct error *error)
 {
 	struct telegram_file files[STORE_FILES_MAX];
 	char *paths[STORE_FILES_MAX];
-	size_t count = attempt_files(delivery, files, paths);
-	struct json_object *parameters = parameters_with_chat(delivery);
-	int64_t timeout_ms = sendd->config->telegram.timeout_ms * (count > 0 ? UPLOAD_TIMEOUTS : 1);
-	struct error error;
+	struct json_object *parameters;
+	int64_t timeout_ms = sendd->config->telegram.timeout_ms;
+	size_t count;
+	int result;
 
-	push(&sendd->flying, delivery);
-	if (telegram_start(sendd->client, &sendd->telegram, delivery->attempt.method, parameters, files,
-		count, timeout_ms, on_answer, delivery, &delivery->transfer, &error) != 0) {
-		delivery->reply.verdict = error_is_temporary(error.kind) ? TELEGRAM_RETRY : TELEGRAM_REFUSED;
-		snprintf(delivery->reply.description, sizeof delivery->reply.description, "%s", error.text);
-		end(delivery);
-	}
+	if (store_message_parse(&delivery->message, error) != 0)
+		return -1;
+	count = attempt_files(delivery, files, paths);
+	parameters = parameters_with_chat(delivery);
+	result = telegram_start(sendd->client, &sendd->telegram, delivery->attempt.method, parameters, files,
+	    count, timeout_ms * (count > 0 ? UPLOAD_TIMEOUTS : 1), on_answer, delivery, &delivery->transfer,
+	    error);
 	json_object_put(parameters);
 	for (size_t i = 0; i < count; i++)
 		free(paths[i]);
+	return result;
+}
+
+static void start(struct sendd *sendd, struct delivery *delivery)
+{
+	const struct store_message *message = &delivery->message;
+	bool is_text = message->parameters == NULL && message->parameters_text != NULL &&
+		       message->parameters_text[0] == '{' && message->files_count == 0;
+	struct error error;
+	int result;
+
+	push(&sendd->flying, delivery);
+	result = is_text ? start_text(sendd, delivery, &error) : start_object(sendd, delivery, &error);
+	if (result == 0)
+		return;
+	delivery->reply.verdict = error_is_temporary(error.kind) ? TELEGRAM_RETRY : TELEGRAM_REFUSED;
+	snprintf(delivery->reply.description, sizeof delivery->reply.description, "%s", error.text);
+	end(delivery);
 }
 
 void delivery_start_all(struct sendd *sendd)

@@ -111,15 +111,15 @@ static struct json_object *copy_parameters(const struct store_message *message)
 }
 
 int keyed_prepare(
-    struct store_txn *txn, const struct store_message *message, struct attempt *attempt, struct error *error)
+    struct store_txn *txn, struct store_message *message, struct attempt *attempt, struct error *error)
 {
 	struct store_sent sent = {0};
 
 	*attempt = (struct attempt){.method = message->method};
-	if (message->key == NULL && message->reply_key == NULL) {
-		attempt->parameters = json_object_get(message->parameters);
+	if (message->key == NULL && message->reply_key == NULL)
 		return 0;
-	}
+	if (store_message_parse(message, error) != 0)
+		return -1;
 	attempt->parameters = copy_parameters(message);
 	if (message->key != NULL && is_deletion(message))
 		return prepare_deletion(txn, message, attempt, error);

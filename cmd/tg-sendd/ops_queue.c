@@ -76,8 +76,9 @@ int op_cancel_all(struct sendd *sendd, struct store_txn *txn, struct op *op, str
 {
 	struct cancelling cancelling = {.sendd = sendd, .txn = txn, .error = error};
 
-	if (store_outbox_each(txn, op->user, INT64_MAX, cancel_one, &cancelling, error) != 0 ||
-	    cancelling.failed)
+	const char *user = op->user[0] != '\0' ? op->user : NULL;
+
+	if (store_outbox_each(txn, user, INT64_MAX, cancel_one, &cancelling, error) != 0 || cancelling.failed)
 		return -1;
 	op_ok(op);
 	json_put_int64(op->answer, "cancelled", cancelling.count);

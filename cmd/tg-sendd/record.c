@@ -184,11 +184,12 @@ static int queue_file(struct sendd *sendd, const struct store_message *message, 
 
 void record_prepare(struct sendd *sendd, struct delivery *delivery)
 {
-	const char *text = long_text(&delivery->message);
 	struct error error;
+	const char *text;
 
 	if (delivery->outcome.action != OUTCOME_AS_TEXT_FILE)
 		return;
+	text = long_text(&delivery->message);
 	if (spool_write(sendd, text != NULL ? text : "", delivery->spool, &error) == 0)
 		return;
 	log_warning("cannot write a text file", LOG_STR("error", error.text));

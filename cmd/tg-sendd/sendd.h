@@ -143,13 +143,13 @@ int op_recipients(struct store_txn *txn, const struct op *op, struct recipients 
 /* How a message is sent this time: as it is, as an edit of the one before it, as an answer to another. */
 struct attempt {
 	const char *method;
-	struct json_object *parameters; /* owned */
+	struct json_object *parameters; /* owned; NULL: the message's own */
 	bool is_needless;		/* there is nothing to take back */
 	int64_t edited_id;		/* Telegram's id of the message that is edited; 0: none */
 	int64_t replaced_id;		/* of the one to be deleted when this one is delivered; 0: none */
 };
 int keyed_prepare(
-    struct store_txn *txn, const struct store_message *message, struct attempt *attempt, struct error *error);
+    struct store_txn *txn, struct store_message *message, struct attempt *attempt, struct error *error);
 
 /* Queues a message, in the place of one under the same key that still waits where there is one. */
 int keyed_queue(struct sendd *sendd, struct store_txn *txn, struct op *op, struct store_message *message,

@@ -85,7 +85,7 @@ static void put_progress(struct json_object *row, enum store_state state, const 
 	json_put_text(row, "error", message->last_error);
 	if (state != STORE_DELIVERED)
 		return;
-	put_time(row, "delivered_at", message->delivered_ms);
+	put_time(row, "delivered_at", message->ended_ms);
 	if (message->message_id != 0)
 		json_put_int64(row, "message_id", message->message_id);
 }

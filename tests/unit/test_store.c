@@ -266,6 +266,7 @@ static int64_t head(struct fixture *f, int64_t chat)
 
 	if (store_outbox_head(f->txn, chat, &message, &f->error) == 1) {
 		id = message.id;
+		assert_int_equal(store_message_parse(&message, &f->error), 0);
 		assert_string_equal(json_text(message.parameters, "text"), "hi");
 		store_message_free(&message);
 	}
@@ -303,7 +304,6 @@ static void an_attempt_is_remembered(void **state)
 
 	add(f, 5, STORE_NOTIFICATION, "alice");
 	assert_int_equal(store_outbox_head(f->txn, 5, &message, &f->error), 1);
-	message.started = true;
 	message.attempts = 3;
 	message.not_before_ms = 99;
 	message.last_error = xstrdup("Bad Gateway");
@@ -311,10 +311,21 @@ static void an_attempt_is_remembered(void **state)
 	store_message_free(&message);
 	commit(f);
 	assert_int_equal(store_outbox_head(f->txn, 5, &message, &f->error), 1);
-	assert_true(message.started);
+	assert_false(message.started);
 	assert_int_equal(message.attempts, 3);
 	assert_int_equal(message.not_before_ms, 99);
 	assert_string_equal(message.last_error, "Bad Gateway");
+	message.attempts = 4;
+	assert_int_equal(store_outbox_start(f->txn, &message, &f->error), 0);
+	store_message_free(&message);
+	commit(f);
+	assert_int_equal(store_outbox_head(f->txn, 5, &message, &f->error), 1);
+	assert_true(message.started);
+	assert_int_equal(message.attempts, 4);
+	assert_int_equal(store_outbox_update(f->txn, &message, &f->error), 0);
+	store_message_free(&message);
+	assert_int_equal(store_outbox_head(f->txn, 5, &message, &f->error), 1);
+	assert_false(message.started);
 	store_message_free(&message);
 }
 
