@@ -438,6 +438,18 @@ static int find_tables(struct store *store, struct error *error)
 	return store_commit(txn, error) == 0 ? 1 : -1;
 }
 
+/* LMDB syncs its file but not its name: without this a new store could be gone after a loss of power. */
+static int sync_names(const struct store *store, struct error *error)
+{
+	char *parent = path_join(store->directory, "..");
+	struct error ignored;
+
+	/* A parent that we may not read is none in which we made the directory. */
+	(void)path_sync_directory(parent, &ignored);
+	free(parent);
+	return path_sync_directory(store->directory, error);
+}
+
 int store_open(const char *directory, int64_t map_size_bytes, struct store **result, struct error *error)
 {
 	struct store *store = xcalloc(1, sizeof *store);
@@ -459,7 +471,7 @@ int store_open(const char *directory, int64_t map_size_bytes, struct store **res
 	if (open_env(store, error) != 0)
 		goto out;
 	found = find_tables(store, error);
-	if (found < 0 || (found == 0 && create_tables(store, error) != 0))
+	if (found < 0 || (found == 0 && create_tables(store, error) != 0) || sync_names(store, error) != 0)
 		goto out;
 	*result = store;
 	return 0;

@@ -48,6 +48,11 @@ make_linked_store() {
 	power_holds cut "$BIN" "$DIR/runs" "$DIR/store" "${POWER_IMAGES:-100}"
 }
 
+@test "nor is the first message in a new store lost with the power" {
+	needs_strace
+	power_holds cut "$BIN" "$DIR/runs" "" 20
+}
+
 # So that this is known to see it: a record without one kind of sync is that of a program that lacks it.
 @test "a missing sync of the store, of a picture or of the directory is noticed" {
 	needs_strace
