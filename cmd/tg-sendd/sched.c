@@ -62,6 +62,11 @@ struct heap {
 	int64_t len, size;
 };
 
+/* What was sent before a restart. */
+struct sent {
+	int64_t chat, at_ms;
+};
+
 struct sched {
 	struct sched_limits limits;
 	int64_t start_full_ns, answer_full_ns; /* the buckets of all chats, see gate_due */
@@ -72,6 +77,8 @@ struct sched {
 	struct list turn[SCHED_CLASSES]; /* flows that have a chat and are not paused */
 	struct list wakeable;
 	struct heap waiting, idle;
+	struct sent *sent; /* not counted yet */
+	size_t sent_count, sent_size;
 };
 
 /* ---- hash tables ---- */
@@ -466,8 +473,47 @@ static void forget(struct sched *sched, struct chat *chat)
 	table_remove(&sched->chats, &chat->item);
 }
 
-static void forget_idle(struct sched *sched, int64_t now_ms)
+static struct chat *chat_new(struct sched *sched, int64_t id, int64_t now_ms)
 {
+	struct chat *chat = table_add(&sched->chats, id, sizeof *chat);
+
+	chat->full_ns = PACE_FULL;
+	chat->hold_ms = INT64_MIN;
+	chat->back_off_ms = INT64_MIN;
+	place_idle(sched, chat, now_ms);
+	return chat;
+}
+
+static int by_time(const void *a, const void *b)
+{
+	int64_t x = ((const struct sent *)a)->at_ms, y = ((const struct sent *)b)->at_ms;
+
+	return (x > y) - (x < y);
+}
+
+/* In the order in which they left: a bucket and a window that saw them in another one would hold less. */
+static void count_all_sent(struct sched *sched, int64_t now_ms)
+{
+	if (sched->sent_count > 0)
+		qsort(sched->sent, sched->sent_count, sizeof *sched->sent, by_time);
+	for (size_t i = 0; i < sched->sent_count; i++) {
+		struct chat *chat = find(sched, sched->sent[i].chat);
+
+		if (chat == NULL)
+			chat = chat_new(sched, sched->sent[i].chat, now_ms);
+		unplace(sched, chat);
+		count_sent(sched, chat, sched->sent[i].at_ms);
+		put_back(sched, chat, now_ms);
+	}
+	free(sched->sent);
+	sched->sent = NULL;
+	sched->sent_count = 0;
+	sched->sent_size = 0;
+}
+
+static void catch_up(struct sched *sched, int64_t now_ms)
+{
+	count_all_sent(sched, now_ms);
 	for (struct chat *chat; (chat = heap_due(&sched->idle, now_ms)) != NULL;) {
 		heap_remove(&sched->idle, chat);
 		forget(sched, chat);
@@ -478,16 +524,9 @@ static struct chat *find_or_add(struct sched *sched, int64_t id, int64_t now_ms)
 {
 	struct chat *chat;
 
-	forget_idle(sched, now_ms);
+	catch_up(sched, now_ms);
 	chat = find(sched, id);
-	if (chat != NULL)
-		return chat;
-	chat = table_add(&sched->chats, id, sizeof *chat);
-	chat->full_ns = PACE_FULL;
-	chat->hold_ms = INT64_MIN;
-	chat->back_off_ms = INT64_MIN;
-	place_idle(sched, chat, now_ms);
-	return chat;
+	return chat != NULL ? chat : chat_new(sched, id, now_ms);
 }
 
 /* ---- interface ---- */
@@ -527,6 +566,7 @@ void sched_free(struct sched *sched)
 	table_free(&sched->chats);
 	for (int class = 0; class < SCHED_CLASSES; class ++)
 		table_free(&sched->flows[class]);
+	free(sched->sent);
 	free(sched->waiting.chats);
 	free(sched->idle.chats);
 	free(sched);
@@ -638,7 +678,7 @@ bool sched_next(struct sched *sched, int64_t now_ms, int64_t *id)
 {
 	struct chat *chat;
 
-	forget_idle(sched, now_ms);
+	catch_up(sched, now_ms);
 	while ((chat = heap_due(&sched->waiting, now_ms)) != NULL) {
 		unplace(sched, chat);
 		place(sched, chat, now_ms);
@@ -697,11 +737,11 @@ void sched_done(struct sched *sched, int64_t id, int class, int64_t now_ms)
 
 void sched_sent(struct sched *sched, int64_t id, int64_t at_ms, int64_t now_ms)
 {
-	struct chat *chat = find_or_add(sched, id, now_ms);
-
-	unplace(sched, chat);
-	count_sent(sched, chat, at_ms < now_ms ? at_ms : now_ms);
-	put_back(sched, chat, now_ms);
+	if (sched->sent_count == sched->sent_size) {
+		sched->sent_size = sched->sent_size > 0 ? sched->sent_size * 2 : TABLE_MIN;
+		sched->sent = xreallocarray(sched->sent, sched->sent_size, sizeof *sched->sent);
+	}
+	sched->sent[sched->sent_count++] = (struct sent){id, at_ms < now_ms ? at_ms : now_ms};
 }
 
 void sched_clear(struct sched *sched, int64_t id, int64_t now_ms)

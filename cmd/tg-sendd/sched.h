@@ -79,7 +79,7 @@ void sched_done(struct sched *sched, int64_t chat, int class, int64_t now_ms);
 
 /*
  * A message reached the chat at at_ms, before this scheduler was made: a restart does not lift the limits.
- * Oldest first.
+ * In any order, all of them before anything is added.
  */
 void sched_sent(struct sched *sched, int64_t chat, int64_t at_ms, int64_t now_ms);
 

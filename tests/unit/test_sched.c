@@ -651,14 +651,36 @@ static void a_restart_does_not_lift_the_limits(void **state)
 	sched_free(sched);
 }
 
+/* One a second for ten seconds, and the burst of two before them: the bucket never was full since. */
+static void what_left_long_ago_counts_for_what_left_after_it(void **state)
+{
+	struct sched *sched = sched_new(&chat_limits, 100000);
+
+	(void)state;
+	for (int64_t i = 0; i < 10; i++)
+		sched_sent(sched, 5, 99900 - 1000 * i, 100000);
+	sched_sent(sched, 5, 90900, 100000);
+	sched_sent(sched, 5, 90900, 100000);
+	/* Others in between, and in another order, change nothing. */
+	for (int64_t i = 0; i < 1000; i++)
+		sched_sent(sched, 6 + i % 7, 100000 - i * 7919 % 60000, 100000);
+	add(sched, 5, 1, 1, 100000);
+	assert_int_equal(next(sched, 100899), INT64_MIN);
+	assert_int_equal(next(sched, 100900), 5);
+	sched_free(sched);
+}
+
 static void the_overall_limit_outlives_a_restart(void **state)
 {
 	const struct sched_limits limits = {.overall_per_second = 30, .chat_burst = 1, .parallel = 16};
 	struct sched *sched = sched_new(&limits, 10000);
 
 	(void)state;
-	for (int i = 0; i < 28; i++)
+	/* By chat and not by time. */
+	for (int i = 0; i < 28; i++) {
 		sched_sent(sched, 100 + i, 10000, 10000);
+		sched_sent(sched, 100 + i, 1000, 10000);
+	}
 	add(sched, 1, 1, 1, 10000);
 	assert_int_equal(next(sched, 10033), INT64_MIN);
 	assert_int_equal(next(sched, 10034), 1);
@@ -842,6 +864,7 @@ int main(void)
 	    cmocka_unit_test(who_asks_for_another_try_gets_it),
 	    cmocka_unit_test(what_fails_again_after_it_was_woken_waits_its_time),
 	    cmocka_unit_test(a_restart_does_not_lift_the_limits),
+	    cmocka_unit_test(what_left_long_ago_counts_for_what_left_after_it),
 	    cmocka_unit_test(the_overall_limit_outlives_a_restart),
 	    cmocka_unit_test(what_is_cancelled_is_not_sent),
 	    cmocka_unit_test(a_chat_that_moves_takes_its_mail_and_its_pace_along),
