@@ -280,10 +280,10 @@ int store_outbox_each(struct store_txn *txn, const char *user, int64_t limit, st
 int store_history_each(struct store_txn *txn, const char *user, int64_t before, int64_t limit,
     store_message_fn *fn, void *context, struct error *error);
 
-/* The latest deliveries since, the oldest of them first, at most limit: for the pace after a restart. */
+/* What was delivered since, in no order: for the pace after a restart. */
 typedef void store_delivery_fn(void *context, int64_t chat, int64_t delivered_ms);
-int store_history_since(struct store_txn *txn, int64_t since_ms, int64_t limit, store_delivery_fn *fn,
-    void *context, struct error *error);
+int store_history_since(
+    struct store_txn *txn, int64_t since_ms, store_delivery_fn *fn, void *context, struct error *error);
 
 /* How many messages of a user are queued or scheduled; for the quota. */
 int store_outbox_count(struct store_txn *txn, const char *user, int64_t *count, struct error *error);

@@ -122,35 +122,25 @@ int store_history_each(struct store_txn *txn, const char *user, int64_t before, 
 	return found < 0 ? -1 : 0;
 }
 
-int store_history_since(struct store_txn *txn, int64_t since_ms, int64_t limit, store_delivery_fn *fn,
-    void *context, struct error *error)
+int store_history_since(
+    struct store_txn *txn, int64_t since_ms, store_delivery_fn *fn, void *context, struct error *error)
 {
 	struct store_message message;
-	struct store_key key, first = {.len = 0};
+	struct store_key key;
 	MDB_val value;
-	int found = 0;
+	int found;
 
-	id_key(&key, INT64_MAX);
-	for (; limit > 0; limit--) {
-		found = table_before(txn, TABLE_HISTORY, &key, &value, error);
-		if (found != 1)
-			break;
+	/* All of it: what was accepted first may have been delivered last. */
+	id_key(&key, 0);
+	while ((found = table_seek(txn, TABLE_HISTORY, &key, &value, error)) == 1) {
 		if (message_decode(int64_read(key.bytes), &value, &message, error) != 0)
 			return -1;
-		found = message.ended_ms >= since_ms;
+		if (message.ended_ms >= since_ms)
+			fn(context, message.chat, message.ended_ms);
 		store_message_free(&message);
-		if (!found)
-			break;
-		first = key;
+		key_increment(&key);
 	}
-	while (first.len > 0 && (found = table_seek(txn, TABLE_HISTORY, &first, &value, error)) == 1) {
-		if (message_decode(int64_read(first.bytes), &value, &message, error) != 0)
-			return -1;
-		fn(context, message.chat, message.ended_ms);
-		store_message_free(&message);
-		key_increment(&first);
-	}
-	return found < 0 ? -1 : 0;
+	return found;
 }
 
 int store_totals(struct store_txn *txn, struct store_totals *totals, struct error *error)

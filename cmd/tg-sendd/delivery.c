@@ -504,14 +504,13 @@ static void load_delivery(void *context, int64_t chat, int64_t delivered_ms)
 	sched_sent(sendd->sched, chat, now - (age_ms > 0 ? age_ms : 0), now);
 }
 
-enum { PACE_WINDOW_MS = 60000, PACE_MESSAGES_MAX = 3000 };
+enum { PACE_WINDOW_MS = 60000 };
 
 static int load_waits(struct sendd *sendd, struct store_txn *txn, struct error *error)
 {
 	int64_t now = clock_monotonic_ms(), wall = clock_wall_ms(), quiet_until_ms;
 
-	if (store_history_since(txn, wall - PACE_WINDOW_MS, PACE_MESSAGES_MAX, load_delivery, sendd, error) !=
-		0 ||
+	if (store_history_since(txn, wall - PACE_WINDOW_MS, load_delivery, sendd, error) != 0 ||
 	    store_holds_each(txn, load_hold, sendd, error) != 0 ||
 	    store_quiet_get(txn, &quiet_until_ms, error) != 0)
 		return -1;

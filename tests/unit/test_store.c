@@ -297,6 +297,37 @@ static void the_outbox_keeps_the_order_of_a_chat_within_its_class(void **state)
 	assert_true(first < second);
 }
 
+static void note_delivery(void *context, int64_t chat, int64_t delivered_ms)
+{
+	int64_t *sum = context;
+
+	assert_true(delivered_ms >= 1000);
+	*sum += chat;
+}
+
+/* A chat with a long queue has old ids and new deliveries. */
+static void recent_deliveries_are_found_whatever_their_ids(void **state)
+{
+	static const struct {
+		int64_t chat, delivered_ms;
+	} order[] = {{3, 10}, {1, 999}, {2, 1000}, {4, 5000}};
+	struct fixture *f = *state;
+	int64_t sum = 0;
+
+	for (int64_t chat = 1; chat <= 4; chat++)
+		add(f, chat, STORE_NOTIFICATION, "alice");
+	for (size_t i = 0; i < 4; i++) {
+		struct store_message message;
+
+		assert_int_equal(store_outbox_head(f->txn, order[i].chat, &message, &f->error), 1);
+		assert_int_equal(
+		    store_outbox_delivered(f->txn, &message, 77, order[i].delivered_ms, &f->error), 0);
+		store_message_free(&message);
+	}
+	assert_int_equal(store_history_since(f->txn, 1000, note_delivery, &sum, &f->error), 0);
+	assert_int_equal(sum, 6);
+}
+
 static void an_attempt_is_remembered(void **state)
 {
 	struct fixture *f = *state;
@@ -485,6 +516,7 @@ int main(void)
 	    TEST(a_cooldown_is_claimed_once_until_it_is_over),
 	    TEST(an_idempotency_key_gives_the_first_answer_and_is_forgotten_in_time),
 	    TEST(the_outbox_keeps_the_order_of_a_chat_within_its_class),
+	    TEST(recent_deliveries_are_found_whatever_their_ids),
 	    TEST(an_attempt_is_remembered),
 	    TEST(the_dead_are_out_of_the_way_and_shown),
 	    TEST(a_start_finds_every_chat_with_mail),
