@@ -22,10 +22,10 @@
  */
 
 enum {
-	CONNECTIONS_KEPT = 64,
+	CONNECTIONS_KEPT = 256, /* as many as deliver in parallel at most */
 	IDLE_MAX_S = 50, /* servers close an idle connection after 60 s or more: do not race with that */
 	HEADERS_MAX_BYTES = 65536,
-	POOL_MAX = 64,
+	POOL_MAX = 256,
 };
 
 struct http_client {

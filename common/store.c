@@ -1,10 +1,13 @@
 #include "store_internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -12,6 +15,8 @@
 #include "clock.h"
 #include "path.h"
 #include "xalloc.h"
+
+enum { RESIDENT_MAX_BYTES = 24 << 20 };
 
 static const char *const table_names[TABLE_COUNT] = {
     [TABLE_META] = "meta",
@@ -169,6 +174,17 @@ int table_put(struct store_txn *txn, enum store_table table, const struct store_
 	return code == 0 ? 0 : store_fail(error, code, table_names[table]);
 }
 
+int table_append(struct store_txn *txn, enum store_table table, const struct store_key *key, const void *data,
+    size_t len, struct error *error)
+{
+	MDB_val name = {key->len, (void *)key->bytes};
+	MDB_val value = {len, (void *)data};
+
+	if (key_is_valid(key) && mdb_put(txn->txn, txn->store->tables[table], &name, &value, MDB_APPEND) == 0)
+		return 0;
+	return table_put(txn, table, key, data, len, error);
+}
+
 int table_remove(
     struct store_txn *txn, enum store_table table, const struct store_key *key, struct error *error)
 {
@@ -314,6 +330,40 @@ static int open_env(struct store *store, struct error *error)
 		return code == 0 ? 0 : store_fail(error, code, store->directory);
 	return error_set(
 	    error, ERROR_CONFIG, "cannot open store %s: %s", store->directory, mdb_strerror(code));
+}
+
+/* LMDB does not tell where its map is, so the system is asked. */
+static void find_map(struct store *store)
+{
+	char *path = path_join(store->directory, "data.mdb"), *real = realpath(path, NULL),
+	     line[PATH_MAX + 128];
+	FILE *maps = real != NULL ? fopen("/proc/self/maps", "re") : NULL;
+
+	while (maps != NULL && store->map == NULL && fgets(line, sizeof line, maps) != NULL) {
+		char *name = strchr(line, '/');
+		unsigned long from;
+
+		line[strcspn(line, "\n")] = '\0';
+		if (name != NULL && strcmp(name, real) == 0 && sscanf(line, "%lx-", &from) == 1)
+			store->map = (void *)from;
+	}
+	if (maps != NULL)
+		fclose(maps);
+	free(real);
+	free(path);
+}
+
+void store_release_pages(struct store *store)
+{
+	long size, resident, shared = 0;
+	FILE *statm = fopen("/proc/self/statm", "re");
+
+	if (statm == NULL)
+		return;
+	if (fscanf(statm, "%ld %ld %ld", &size, &resident, &shared) == 3 && store->map != NULL &&
+	    shared * sysconf(_SC_PAGESIZE) > RESIDENT_MAX_BYTES)
+		(void)madvise(store->map, (size_t)store->map_size_bytes, MADV_DONTNEED);
+	fclose(statm);
 }
 
 static int open_tables(struct store *store, struct store_txn *txn, unsigned flags)
@@ -470,6 +520,7 @@ int store_open(const char *directory, int64_t map_size_bytes, struct store **res
 	}
 	if (open_env(store, error) != 0)
 		goto out;
+	find_map(store);
 	found = find_tables(store, error);
 	if (found < 0 || (found == 0 && create_tables(store, error) != 0) || sync_names(store, error) != 0)
 		goto out;

@@ -35,6 +35,12 @@ void store_close(struct store *store);
 /* Frees the readers of processes that were killed; at start and hourly. Returns how many. */
 int store_reap_readers(struct store *store);
 
+/*
+ * Hands the pages of the map that were looked at back to the system where they have become many. They stay in
+ * its cache; without this the process would seem to grow to the size of the store.
+ */
+void store_release_pages(struct store *store);
+
 /* How full the map is, in percent of its size, pages that are free for reuse not counted. */
 int store_used_percent(struct store *store);
 

@@ -49,6 +49,7 @@ struct store {
 	MDB_dbi tables[TABLE_COUNT];
 	unsigned char secret[SECRET_BYTES]; /* hashes codes */
 	int64_t map_size_bytes;
+	void *map;	     /* where LMDB has it, NULL: not known */
 	int64_t measured_ms; /* when free_pages were counted, monotonic */
 	int64_t free_pages;
 };
@@ -90,6 +91,10 @@ int table_put(struct store_txn *txn, enum store_table table, const struct store_
 /* 1 removed, 0 was not there, -1. */
 int table_remove(
     struct store_txn *txn, enum store_table table, const struct store_key *key, struct error *error);
+
+/* The same for a key that is greater than all that are there: pages are filled, and not split in half. */
+int table_append(struct store_txn *txn, enum store_table table, const struct store_key *key, const void *data,
+    size_t len, struct error *error);
 
 /* The entry at or after key; key is overwritten with its key. 1, 0, -1. */
 int table_seek(struct store_txn *txn, enum store_table table, struct store_key *key, MDB_val *value,

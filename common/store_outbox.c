@@ -5,7 +5,7 @@
 
 #include "xalloc.h"
 
-enum { QUEUE_KEY_BYTES = 2 * INT_BYTES + 1 };
+enum { QUEUE_KEY_BYTES = 2 * INT_BYTES + 1, RELEASE_STEPS = 10000 };
 
 static int put_owner(struct store_txn *txn, const struct store_message *message, unsigned char group,
     enum store_state state, struct error *error)
@@ -384,11 +384,13 @@ static int count_entry(
 	return 0;
 }
 
-static int walk_queue(MDB_cursor *cursor, store_chat_fn *fn, void *context, struct error *error)
+static int walk_queue(
+    struct store *store, MDB_cursor *cursor, store_chat_fn *fn, void *context, struct error *error)
 {
 	struct store_chat chat = {0};
 	struct store_key key;
 	MDB_val name, value;
+	int64_t walked = 0;
 	bool any = false;
 	int code;
 
@@ -407,6 +409,8 @@ static int walk_queue(MDB_cursor *cursor, store_chat_fn *fn, void *context, stru
 		any = true;
 		if (count_entry(&key, &value, &chat, error) != 0)
 			return -1;
+		if (++walked % RELEASE_STEPS == 0)
+			store_release_pages(store);
 	}
 	if (code != MDB_NOTFOUND)
 		return store_fail(error, code, "queue");
@@ -422,7 +426,7 @@ int store_outbox_chats(struct store_txn *txn, store_chat_fn *fn, void *context, 
 
 	if (code != 0)
 		return store_fail(error, code, "queue");
-	result = walk_queue(cursor, fn, context, error);
+	result = walk_queue(txn->store, cursor, fn, context, error);
 	mdb_cursor_close(cursor);
 	return result;
 }

@@ -134,7 +134,7 @@ int message_put(
 
 	encode(&record, message);
 	id_key(&key, message->id);
-	result = table_put(txn, table, &key, record.data, record.len, error);
+	result = table_append(txn, table, &key, record.data, record.len, error);
 	buf_free(&record);
 	return result;
 }

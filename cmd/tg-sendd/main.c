@@ -21,6 +21,7 @@ enum {
 	CONNECTIONS_PER_UID = 64,
 	STOP_MS = 10000,
 	HOUSEKEEPING_MS = 3600000,
+	RELEASE_MS = 20,
 };
 
 #define PROGRAM "tg-sendd"
@@ -186,7 +187,7 @@ static int turn(struct sendd *sendd, int64_t timeout_ms, struct error *error)
 
 static int serve(struct sendd *sendd, struct error *error)
 {
-	int64_t housekeeping = clock_monotonic_ms() + HOUSEKEEPING_MS;
+	int64_t housekeeping = clock_monotonic_ms() + HOUSEKEEPING_MS, release = 0;
 
 	log_info("started", LOG_STR("socket", sendd->config->socket.path));
 	while (!sendd->stopping) {
@@ -198,6 +199,10 @@ static int serve(struct sendd *sendd, struct error *error)
 		}
 		if (sendd->reload)
 			reload(sendd);
+		if (clock_monotonic_ms() >= release) {
+			store_release_pages(sendd->store);
+			release = clock_monotonic_ms() + RELEASE_MS;
+		}
 		if (clock_monotonic_ms() >= housekeeping) {
 			store_reap_readers(sendd->store);
 			housekeeping += HOUSEKEEPING_MS;

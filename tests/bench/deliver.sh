@@ -22,7 +22,7 @@ cat >"$dir/tgtools.yaml" <<YAML
 telegram: {token_file: $dir/token, api_url: "http://127.0.0.1:$port"}
 store: {path: $dir/store, map_size: 8G}
 socket: {path: $dir/sock, group: "", mode: "0600"}
-delivery: {overall_per_second: 0, chat_per_second: 0, group_per_minute: 0, parallel: 64}
+delivery: {overall_per_second: 0, chat_per_second: 0, group_per_minute: 0, parallel: 128}
 log: {level: warning}
 YAML
 api()
