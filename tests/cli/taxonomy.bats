@@ -172,6 +172,29 @@ upload() {
 	[[ $(got 1 | grep -E '^(document|photo)') == "document a.png"$'\n'"document b.png" ]]
 }
 
+@test "a group that moved: what waits for it and what goes to its target arrive in the new one, after a restart too" {
+	sim POST /sim/chat '{"chat_id":-5,"type":"group"}' >/dev/null
+	sim POST /sim/chat '{"chat_id":-1005,"type":"supergroup"}' >/dev/null
+	config
+	echo "targets: [{name: ops, chat: -5, senders: [$(id -un)]}]" >>"$CONFIG"
+	start_sendd
+	to_ops() { api POST /send "{\"to\":\"@ops\",\"text\":\"$1\"}" | jq -e .ok >/dev/null; }
+	fault '{"method":"*","chat_id":-5,"count":1,"kind":"retry_after","seconds":1}'
+	to_ops one
+	wait_until 5 waits_for -5 'Too Many'
+	to_ops two
+	api POST /calls '{"method":"sendMessage","chat_id":-5,"text":"three"}' >/dev/null
+	fault '{"method":"*","chat_id":-5,"count":-1,"kind":"migrate","to":-1005}'
+	sim GET '/sim/wait?chat=-1005&count=3&timeout_ms=10000' >/dev/null
+	stop sendd
+	start_sendd
+	to_ops four
+	sim GET '/sim/wait?chat=-1005&count=4&timeout_ms=10000' >/dev/null
+	# A reply of the bot goes before notifications.
+	[[ $(got -1005 | sort | paste -sd ' ') == "four one three two" && -z $(got -5) ]]
+	[[ $(sim GET '/sim/chat?id=-5' | jq .requests) == 2 ]]
+}
+
 # send_as ACCOUNT TEXT: to the group that both may write to.
 send_as() {
 	setpriv --reuid "$1" --clear-groups --inh-caps=-all curl -sS --max-time 30 --unix-socket "$SOCKET" \
