@@ -9,7 +9,7 @@
 #include "xalloc.h"
 
 enum {
-	MARKDOWN_MAX_BYTES = 128 << 10,
+	MARKDOWN_MAX_BYTES = 64 << 10,
 	GROWTH = 8, /* tabs, indentation and tables may take more place than their source */
 	GROWTH_BYTES = 64 << 10,
 	URL_MAX_BYTES = 2048,
