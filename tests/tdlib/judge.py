@@ -295,17 +295,24 @@ class Writer:
         elif kind == "code":
             self.code()
         elif kind == "text_link":
-            url = self.rng.choice(URLS)
-            if self.is_html:
-                self.span((kind, url), '<a href="%s">' % html.escape(url), "</a>", inside)
-            else:
-                self.span((kind, url), "[", "](<%s>)" % url.replace("*", r"\*").replace("_", r"\_"), inside)
-        elif self.is_html:
+            self.link(inside)
+        else:
+            self.style(kind, inside)
+
+    def link(self, inside):
+        url = self.rng.choice(URLS)
+        if self.is_html:
+            self.span(("text_link", url), '<a href="%s">' % html.escape(url), "</a>", inside)
+        else:
+            self.span(("text_link", url), "[", "](<%s>)" % re.sub("([*_])", r"\\\1", url), inside)
+
+    def style(self, kind, inside):
+        if self.is_html:
             tag = self.rng.choice(TAGS[kind])
             self.span((kind, ""), "<%s>" % tag, "</%s>" % tag, inside)
         else:
-            delimiter = {"bold": ["**", "__"], "italic": ["*", "_"], "strikethrough": ["~~"]}[kind]
-            delimiter = self.rng.choice(delimiter)
+            delimiters = {"bold": ["**", "__"], "italic": ["*", "_"], "strikethrough": ["~~"]}
+            delimiter = self.rng.choice(delimiters[kind])
             self.span((kind, ""), delimiter, delimiter, inside)
 
     def code(self):
@@ -374,6 +381,21 @@ class Writer:
         return "".join(self.source).encode(), "".join(self.text), self.marks
 
 
+def dense(rng, kind):
+    """More entities than a message can have, most of them links or most of them styles."""
+    writer = Writer(rng, kind)
+    share = rng.random()
+    writer.put("one")
+    for _ in range(300):
+        writer.put(" ")
+        if rng.random() < share:
+            writer.link(lambda: writer.put(rng.choice(LETTERS)))
+        else:
+            writer.style(rng.choice(["bold", "italic", "strikethrough"]), lambda: writer.put(rng.choice(LETTERS)))
+        writer.put(" x")
+    return "".join(writer.source).encode(), "".join(writer.text), writer.marks
+
+
 def structured(rng, kind, size):
     return Writer(rng, kind).document(rng.randint(1, min(6, 2 + size // 4)), size)
 
@@ -381,10 +403,15 @@ def structured(rng, kind, size):
 NASTY = ["\t", "\r\n", "\u2028", "\u2029", "\u202e", "\u202a", "\x00", "\x01", "\x07", "\x7f", "\u0085", "\u009b1m", "a\u030a",
          "o\u030a", "x\u0333", "y\u033f", "\u200e\u200f", "\u200f\u200f\u200f", "\u200b", "\x1b[1;31m", "\x1b[0m", "\x1b]0;title\x07",
          "\x1b]8;;http://a.b\x1b\\", "\x1b(B", "\x1b7", "\x1b", "\u3000", "\n\n", "  ", "\n   "]
+# Characters of several code points, without a blank to cut at.
+CLUSTERS = [word for word in WORDS if len(word) > 1 and any(map(is_joined, word))] + [
+    "\U0001f1e9\U0001f1ea", "\U0001f1eb\U0001f1f7", "\U0001f3f4\u200d☠\ufe0f", "ü", "я"]
 BYTES = [b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\xc0\xaf", b"\x80\x80"]
 
 
 def unicode_text(rng, size):
+    if rng.random() < 0.3:
+        return "".join(rng.choices(CLUSTERS, k=rng.randint(1, size * 6))).encode()
     pieces = []
     for _ in range(rng.randint(1, size * 6 + 3)):
         chance = rng.random()
@@ -469,7 +496,10 @@ class Judge:
         self.program.stdin.flush()
         answer = self.program.stdout.readline()
         must(answer, "the program ended with", self.program.poll())
-        return json.loads(answer)
+        try:
+            return json.loads(answer)
+        except ValueError as error:
+            raise Wrong("no JSON: %s" % error) from error
 
     def check(self, kind, source, rng, language="-"):
         """Checks each part; returns their bodies with marks, and whether entities may have been dropped."""
@@ -492,8 +522,8 @@ class Judge:
         self.count("with 100 entities", is_full)
         return parts, is_full
 
-    def structured(self, rng, kind, size):
-        source, text, marks = structured(rng, kind, size)
+    def structured(self, rng, kind, size, is_dense=False):
+        source, text, marks = dense(rng, kind) if is_dense else structured(rng, kind, size)
         yield kind, source
         parts, is_full = self.check(kind, source, rng)
         if is_full:
@@ -547,7 +577,9 @@ class Judge:
                                 lambda: self.unicode(rng, size),
                                 lambda: self.html_tree(rng, min(size, 12)),
                                 lambda: self.html_soup(rng, size),
-                                lambda: self.markdown_soup(rng, size)], [25, 20, 20, 15, 8, 12])[0]()
+                                lambda: self.markdown_soup(rng, size),
+                                lambda: self.structured(rng, rng.choice(["markdown", "html"]), 0, True)],
+                               [25, 20, 20, 15, 8, 11, 1])[0]()
             kind, source = next(test)
             try:
                 for _ in test:
