@@ -202,27 +202,30 @@ def without_counter(text, index, count):
     return text[:-len(counter) - 1]
 
 
+def check_cut(before, after):
+    """Two parts without white space between them."""
+    must(not is_joined(after[0]), "a character is cut before", repr(after[:4]))
+    must(not before.endswith("\u200d"), "a character is cut after", repr(before[-4:]))
+    flags = re.search("[\U0001f1e6-\U0001f1ff]*$", before).group()
+    must(len(flags) % 2 == 0 or not "\U0001f1e6" <= after[0] <= "\U0001f1ff", "a flag is cut")
+
+
 def compare(parts, text, marks):
     """All parts in their order are the text with these marks, less white space at the cuts."""
     at = 0
-    for body, has in parts:
+    for index, (body, has) in enumerate(parts):
+        start = at
         while not text.startswith(body, at):
             must(at < len(text) and text[at] in BLANK, "the text is not what went in, from", repr(text[at:at + 40]),
                  "in", repr(body[:60]))
             at += 1
-        for index, character in enumerate(body):
-            must(character in BLANK or has[index] == marks[at + index], "formatting of", repr(character), "at", index,
-                 "of", repr(body[:60]), "is", has[index], "and not", marks[at + index])
+        if index > 0 and at == start and body:
+            check_cut(parts[index - 1][0], body)
+        for offset, character in enumerate(body):
+            must(character in BLANK or has[offset] == marks[at + offset], "formatting of", repr(character), "at",
+                 offset, "of", repr(body[:60]), "is", has[offset], "and not", marks[at + offset])
         at += len(body)
     must(not text[at:].strip(BLANK), "the end is missing:", repr(text[at:at + 40]))
-
-
-def check_cuts(parts):
-    for (before, _), (after, _) in zip(parts, parts[1:]):
-        must(not after or not is_joined(after[0]), "a character is cut before", repr(after[:4]))
-        must(not before.endswith("\u200d"), "a character is cut after", repr(before[-4:]))
-        flags = re.search("[\U0001f1e6-\U0001f1ff]*$", before).group()
-        must(len(flags) % 2 == 0 or not "\U0001f1e6" <= after[:1] <= "\U0001f1ff", "a flag is cut")
 
 
 # --- texts ----------------------------------------------------------------------------------------------------
@@ -515,7 +518,6 @@ class Judge:
             body = without_counter(part["text"], index, len(answer))
             parts.append((body, coverage(part["text"], entities)))
             self.count("entities", len(entities))
-        check_cuts(parts)
         is_full = any(len(part["entities"]) == ENTITIES_MAX for part in answer)
         self.count("parts", len(answer))
         self.count("split", len(answer) > 1)
