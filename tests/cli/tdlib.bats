@@ -15,7 +15,8 @@ teardown() {
 }
 
 @test "Telegram's own parser takes 10,000 random texts as we send them" {
-	timeout 250 python3 "$TREE/tests/tdlib/judge.py" "$library" "$BUILD/tests/tdlib/parts" 10000
+	# JUDGE_SEED=N tries others; without a seed the judge takes a new one each time.
+	timeout 250 python3 "$TREE/tests/tdlib/judge.py" "$library" "$BUILD/tests/tdlib/parts" 10000 "${JUDGE_SEED:-1}"
 }
 
 # notices WORDS SED_SCRIPT: the judge says so of parts that were changed.
@@ -28,7 +29,7 @@ notices() {
 
 @test "the judge notices what is wrong" {
 	notices "formatting of" 's/"type":"bold"/"type":"italic"/'
-	notices "formatting of" 's/"entities":\[{"type":"italic","offset":0,.*/"entities":[]}]/'
+	notices "formatting of" 's/{"type":"italic","offset":[0-9]*,"length":[0-9]*},//g'
 	notices "changes the entities" 's/"offset":1,/"offset":0,/'
 	notices "outside of the text" 's/"length":1/"length":9/'
 	notices "refuses it" 's/example.com/example/'
