@@ -49,7 +49,7 @@ struct rich {
 	size_t count, capacity;
 };
 
-#define RICH_INIT(max_bytes) ((struct rich){.text = BUF_INIT(max_bytes)})
+#define RICH_INIT(max_bytes) ((struct rich){.text = {.max = (max_bytes)}})
 
 void rich_free(struct rich *rich);
 

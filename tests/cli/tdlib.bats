@@ -30,7 +30,7 @@ notices() {
 @test "the judge notices what is wrong" {
 	notices "formatting of" 's/"type":"bold"/"type":"italic"/'
 	notices "formatting of" 's/{"type":"italic","offset":[0-9]*,"length":[0-9]*},//g'
-	notices "changes the entities" 's/"offset":1,/"offset":0,/'
+	notices "formatting of" 's/"offset":1,/"offset":0,/'
 	notices "outside of the text" 's/"length":1/"length":9/'
 	notices "refuses it" 's/example.com/example/'
 	notices "changes the text" 's/"text":"/&\\u0001/'
