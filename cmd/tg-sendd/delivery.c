@@ -196,15 +196,17 @@ static void end(struct delivery *delivery)
 {
 	struct sendd *sendd = delivery->sendd;
 	struct outcome_rules rules = {.policy = sendd->config->delivery.policy,
-	    .keep_ms = sendd->config->delivery.keep_ms,
-	    .jitter = (double)randombytes_uniform(1 << 20) / (1 << 20)};
+	    .keep_ms = sendd->config->delivery.keep_ms};
 	struct error error;
 
 	sched_answered(sendd->sched, delivery->message.chat, clock_monotonic_ms());
 	unlink_flying(delivery);
 	/* What is not simply delivered is looked at. */
-	if (delivery->reply.verdict != TELEGRAM_OK && store_message_parse(&delivery->message, &error) != 0)
-		delivery->reply.verdict = TELEGRAM_REFUSED;
+	if (delivery->reply.verdict != TELEGRAM_OK) {
+		rules.jitter = (double)randombytes_uniform(1 << 20) / (1 << 20);
+		if (store_message_parse(&delivery->message, &error) != 0)
+			delivery->reply.verdict = TELEGRAM_REFUSED;
+	}
 	if (delivery->reply.verdict == TELEGRAM_WAIT)
 		delivery->reply.whole_bot =
 		    flood_is_of_all(&sendd->flood, delivery->message.chat, clock_monotonic_ms());
