@@ -50,6 +50,15 @@ static bool may_act_for_others(const struct sendd *sendd, const struct account *
 						  sendd->config->access.front_ends.count);
 }
 
+/* So that none passes for "", everybody, or for another; false with the request answered. */
+static bool is_account_name(const struct op *op, const char *name)
+{
+	if (name[0] != '\0' && strlen(name) < sizeof op->user)
+		return true;
+	answer_error(op->request, 400, "\"user\" is not the name of an account");
+	return false;
+}
+
 /* Settles on whose behalf the op is; returns 0, or -1 with the request answered. */
 static int settle_user(struct sendd *sendd, struct op *op, const char *user)
 {
@@ -59,10 +68,8 @@ static int settle_user(struct sendd *sendd, struct op *op, const char *user)
 		answer_error(op->request, 403, "you may not act for another user");
 		return -1;
 	}
-	if (name[0] == '\0' || strlen(name) >= sizeof op->user) {
-		answer_error(op->request, 400, "\"user\" is not the name of an account");
+	if (!is_account_name(op, name))
 		return -1;
-	}
 	memcpy(op->user, name, strlen(name) + 1);
 	return 0;
 }
@@ -432,6 +439,8 @@ static int settle_owner(struct sendd *sendd, struct op *op, const char *user)
 		answer_error(op->request, 403, "only an operator may see the messages of others");
 		return -1;
 	}
+	if (user != NULL && !is_account_name(op, user))
+		return -1;
 	if (user != NULL && strcmp(user, "*") == 0) {
 		op->user[0] = '\0';
 		return 0;
@@ -549,9 +558,10 @@ static void handle_hold(struct sendd *sendd, const struct route *route, struct h
 		answer_error(request, 403, "only an operator may hold and resume deliveries");
 		return;
 	}
-	if (read_object(op, known) != 0 || read_text(op, "user", &user) != 0)
+	if (read_object(op, known) != 0 || read_text(op, "user", &user) != 0 ||
+	    (user != NULL && !is_account_name(op, user)))
 		return;
-	snprintf(op->user, sizeof op->user, "%s", user != NULL ? user : "");
+	snprintf(op->user, sizeof op->user, "%s", user != NULL && strcmp(user, "*") != 0 ? user : "");
 	op->on = strcmp(route->path, "/queue/hold") == 0;
 	stage(sendd, op, op_hold);
 }

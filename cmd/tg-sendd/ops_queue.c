@@ -43,7 +43,7 @@ int op_cancel(struct sendd *sendd, struct store_txn *txn, struct op *op, struct 
 	if (state == STORE_STARTED)
 		result = op_fail(op, 409, "message %lld is on its way", (long long)op->number);
 	else if (state == STORE_DELIVERED)
-		result = op_fail(op, 409, "message %lld is delivered", (long long)op->number);
+		result = op_fail(op, 410, "message %lld is delivered", (long long)op->number);
 	else
 		result = cancel(sendd, txn, state, &message, error);
 	if (result == 0 && op->status == 200)
@@ -112,7 +112,7 @@ int op_retry(struct sendd *sendd, struct store_txn *txn, struct op *op, struct e
 	if (found != 1)
 		return found;
 	if (state == STORE_DELIVERED)
-		op_fail(op, 409, "message %lld is delivered", (long long)op->number);
+		op_fail(op, 410, "message %lld is delivered", (long long)op->number);
 	else if (state != STORE_STARTED)
 		result = retry(sendd, txn, state, &message, error);
 	if (result == 0 && op->status == 200)

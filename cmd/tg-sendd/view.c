@@ -98,6 +98,7 @@ static struct json_object *message_row(enum store_state state, const struct stor
 	json_put_text(row, "user", message->user);
 	json_put_int64(row, "chat_id", message->chat);
 	json_put_text(row, "state", store_state_name(state));
+	json_put_text(row, "to", message->target);
 	json_put_text(row, "method", message->method);
 	json_put_text(row, "script", message->script);
 	json_put_text(row, "key", message->key);
@@ -113,13 +114,42 @@ static bool add_message(void *context, enum store_state state, const struct stor
 	return true;
 }
 
+static void add_hold(void *context, const char *user)
+{
+	json_put_bool(context, user, true);
+}
+
+static void mark_if_held(struct json_object *row, struct json_object *holds)
+{
+	const char *state = json_text(row, "state"), *user = json_text(row, "user");
+
+	if (state == NULL || strcmp(state, store_state_name(STORE_QUEUED)) != 0)
+		return;
+	if (json_object_object_get_ex(holds, "", NULL) || json_object_object_get_ex(holds, user, NULL))
+		json_put_bool(row, "held", true);
+}
+
+/* Marks what waits because an operator holds it. */
+static int mark_held(struct store_txn *txn, struct json_object *rows, struct error *error)
+{
+	struct json_object *holds = json_object_new_object();
+	int result = store_holds_each(txn, add_hold, holds, error);
+
+	for (size_t i = 0; i < json_object_array_length(rows) && json_object_object_length(holds) > 0; i++)
+		mark_if_held(json_object_array_get_idx(rows, i), holds);
+	json_object_put(holds);
+	return result;
+}
+
 static int queue(
     struct store_txn *txn, const struct question *question, struct json_object *body, struct error *error)
 {
 	struct json_object *rows = json_object_new_array();
 
 	json_object_object_add(body, "messages", rows);
-	return store_outbox_each(txn, question->user, question->limit, add_message, rows, error);
+	if (store_outbox_each(txn, question->user, question->limit, add_message, rows, error) != 0)
+		return -1;
+	return mark_held(txn, rows, error);
 }
 
 void view_queue(struct sendd *sendd, struct httpd_request *request, const char *user, int64_t limit)
@@ -156,6 +186,25 @@ static const char *text_of(const struct store_message *message)
 	return text;
 }
 
+/* A row with everything. */
+static int full_row(struct store_txn *txn, enum store_state state, const struct store_message *message,
+    struct json_object **row, struct error *error)
+{
+	struct json_object *rows = json_object_new_array();
+	int result;
+
+	*row = message_row(state, message);
+	json_put_text(*row, "text", text_of(message));
+	json_object_array_add(rows, json_object_get(*row));
+	result = mark_held(txn, rows, error);
+	json_object_put(rows);
+	if (result != 0) {
+		json_object_put(*row);
+		*row = NULL;
+	}
+	return result;
+}
+
 int view_message(struct sendd *sendd, int64_t id, struct json_object **row, struct error *error)
 {
 	struct store_message message;
@@ -166,13 +215,12 @@ int view_message(struct sendd *sendd, int64_t id, struct json_object **row, stru
 	if (store_begin_read(sendd->store, &txn, error) != 0)
 		return -1;
 	found = store_message_get(txn, id, &state, &message, error);
+	if (found == 1) {
+		found = full_row(txn, state, &message, row, error) == 0 ? 1 : -1;
+		store_message_free(&message);
+	}
 	store_abort(txn);
-	if (found != 1)
-		return found;
-	*row = message_row(state, &message);
-	json_put_text(*row, "text", text_of(&message));
-	store_message_free(&message);
-	return 1;
+	return found;
 }
 
 /* ---- /api/telegram/status, /api/telegram/links ---- */
