@@ -209,9 +209,9 @@ void text_add_line(struct buf *out, const char *text, size_t max_bytes)
 
 void text_table_add(struct text_table *table, const char *cell)
 {
-	struct buf text = BUF_INIT(TEXT_CELL_MAX_BYTES + 4);
+	struct buf text = BUF_INIT(table->cell_max_bytes + 4);
 
-	text_add_line(&text, cell, TEXT_CELL_MAX_BYTES);
+	text_add_line(&text, cell, table->cell_max_bytes);
 	if (text.len == 0)
 		buf_add_text(&text, "-");
 	if (table->count == table->capacity) {
@@ -229,22 +229,59 @@ void text_table_add_number(struct text_table *table, int64_t number)
 	text_table_add(table, text);
 }
 
-void text_table_print(const struct text_table *table, struct buf *out)
+static size_t characters(const char *cell)
 {
-	size_t *widths = xcalloc(table->columns, sizeof *widths);
+	return utf8_count(cell, strlen(cell));
+}
+
+/* The widest cell of each column but the last, which takes what is left of the width; 0: all it needs. */
+static size_t *measure(const struct text_table *table)
+{
+	size_t *widths = xcalloc(table->columns, sizeof *widths), used = 0, last = table->columns - 1;
 
 	for (size_t i = 0; i < table->count; i++) {
-		size_t width = strlen(table->cells[i]);
+		size_t width = characters(table->cells[i]);
 
 		if (width > widths[i % table->columns])
 			widths[i % table->columns] = width;
 	}
+	for (size_t i = 0; i < last; i++)
+		used += widths[i] + 2;
+	if (table->width == 0)
+		widths[last] = 0;
+	else
+		widths[last] = table->width > used + TEXT_LAST_MIN ? table->width - used : TEXT_LAST_MIN;
+	return widths;
+}
+
+static void print_last(struct buf *out, const char *cell, size_t width)
+{
+	size_t keep = 0, left = width > 3 ? width - 3 : 0;
+
+	if (width == 0 || characters(cell) <= width) {
+		buf_add_format(out, "%s\n", cell);
+		return;
+	}
+	for (; left > 0; left--)
+		keep += utf8_decode(cell + keep, strlen(cell + keep), NULL);
+	buf_add_format(out, "%.*s...\n", (int)keep, cell);
+}
+
+void text_table_print(const struct text_table *table, struct buf *out)
+{
+	size_t *widths;
+
+	if (table->count == 0)
+		return;
+	widths = measure(table);
 	for (size_t i = 0; i < table->count; i++) {
 		size_t column = i % table->columns;
-		bool last = column == table->columns - 1;
+		const char *cell = table->cells[i];
 
-		buf_add_format(
-		    out, "%-*s%s", last ? 0 : (int)widths[column], table->cells[i], last ? "\n" : "  ");
+		if (column == table->columns - 1)
+			print_last(out, cell, widths[column]);
+		else
+			buf_add_format(out, "%s%*s", cell, (int)(widths[column] - characters(cell)) + 2, "");
 	}
 	free(widths);
 }

@@ -36,18 +36,23 @@ void text_add_line(struct buf *out, const char *text, size_t max_bytes);
 
 /*
  * Aligned columns two blanks apart, filled cell by cell, row by row. A cell is made printable
- * (text_add_line) and cut at TEXT_CELL_MAX_BYTES; an empty or NULL one is shown as "-", so that every line
- * has as many words. Only the last column may contain blanks.
+ * (text_add_line) and cut at cell_max_bytes, which may differ from cell to cell; an empty or NULL one is
+ * shown as "-", so that every line has as many words. Only the last column may contain blanks; it is cut so
+ * that no line has more than width characters, where that leaves it TEXT_LAST_MIN at all. width 0: as long as
+ * it is.
  */
-enum { TEXT_CELL_MAX_BYTES = 300 };
+enum { TEXT_CELL_MAX_BYTES = 300, TEXT_LAST_MIN = 8 };
 
 struct text_table {
 	size_t columns;
+	size_t cell_max_bytes;
+	size_t width;
 	char **cells;
 	size_t count, capacity;
 };
 
-#define TEXT_TABLE_INIT(columns_count) ((struct text_table){.columns = (columns_count)})
+#define TEXT_TABLE_INIT(columns_count)                                                                       \
+	((struct text_table){.columns = (columns_count), .cell_max_bytes = TEXT_CELL_MAX_BYTES})
 
 void text_table_add(struct text_table *table, const char *cell);
 void text_table_add_number(struct text_table *table, int64_t number);

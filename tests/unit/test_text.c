@@ -150,6 +150,32 @@ static void table(void **state)
 	buf_free(&out);
 }
 
+/* Columns are as wide as they look, and the last one is cut at the edge of the terminal. */
+static void narrow_table(void **state)
+{
+	static const char *const cells[] = {
+	    "äö", "chat not found", "abc", "fits in", "x", "\xe2\x82\xac\xe2\x82\xac 345678901"};
+	struct text_table table = TEXT_TABLE_INIT(2);
+	struct buf out = BUF_INIT(4096);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++)
+		text_table_add(&table, cells[i]);
+	table.width = 15;
+	text_table_print(&table, &out);
+	assert_string_equal(buf_text(&out), "äö   chat no...\n"
+					    "abc  fits in\n"
+					    "x    \xe2\x82\xac\xe2\x82\xac 3456...\n");
+	buf_clear(&out);
+	table.width = 1;
+	text_table_print(&table, &out);
+	assert_string_equal(buf_text(&out), "äö   chat ...\n"
+					    "abc  fits in\n"
+					    "x    \xe2\x82\xac\xe2\x82\xac 34...\n");
+	text_table_free(&table);
+	buf_free(&out);
+}
+
 /* Enough to grow; a cell is cut. */
 static void large_table(void **state)
 {
@@ -178,6 +204,7 @@ int main(void)
 	    cmocka_unit_test(blank),
 	    cmocka_unit_test(line),
 	    cmocka_unit_test(table),
+	    cmocka_unit_test(narrow_table),
 	    cmocka_unit_test(large_table),
 	};
 
