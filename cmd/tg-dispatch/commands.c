@@ -90,6 +90,8 @@ struct route route_update(
 
 	if (update->kind == UPDATE_TAP)
 		return (struct route){ROUTE_TAP, NULL};
+	if (update->kind == UPDATE_MEMBER)
+		return (struct route){ROUTE_MEMBER, NULL};
 	if (update->kind != UPDATE_MESSAGE || update->from_bot || !update->is_content)
 		return (struct route){ROUTE_NOTHING, NULL};
 	if (update->chat_type == CHAT_GROUP)
@@ -107,7 +109,8 @@ const char *route_name(const struct route *route)
 	    [ROUTE_COMMAND] = "command",
 	    [ROUTE_UNKNOWN] = "unknown",
 	    [ROUTE_TEXT] = "text",
-	    [ROUTE_TAP] = "tap"};
+	    [ROUTE_TAP] = "tap",
+	    [ROUTE_MEMBER] = "member"};
 
 	return route->command != NULL ? route->command->name : names[route->kind];
 }

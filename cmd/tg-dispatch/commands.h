@@ -82,6 +82,7 @@ enum route_kind {
 	ROUTE_UNKNOWN, /* a command that is in no row */
 	ROUTE_TEXT,    /* any other message to the bot */
 	ROUTE_TAP,
+	ROUTE_MEMBER, /* the link of the chat is paused or resumed */
 };
 
 struct route {

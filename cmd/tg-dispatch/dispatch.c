@@ -67,8 +67,6 @@ static void find_caller(struct work *work)
 	const struct store_link *link = &work->known.link;
 	struct error error;
 
-	work->caller = (struct caller){.linked = false};
-	work->unsure = false;
 	if (!work->known.has_link)
 		return;
 	work->caller.link = *link;
@@ -115,6 +113,22 @@ static int say_unknown(struct request *request, struct error *error)
 	return request_say(request, can_link ? TEXT_NOT_LINKED : TEXT_UNKNOWN_COMMAND, NULL, error);
 }
 
+/* Telegram says that it takes messages to this chat no longer, or again. Nobody there waits for an answer. */
+static int follow_member(struct request *request, struct error *error)
+{
+	bool is_shut_out = request->update->is_shut_out;
+	struct store_link link;
+	int found = store_link_of_chat(request->txn, request->update->chat, &link, error);
+
+	request->outcome = "nothing";
+	if (found != 1 || link.paused == is_shut_out)
+		return found < 0 ? -1 : 0;
+	link.paused = is_shut_out;
+	request->changed = true;
+	request->outcome = is_shut_out ? "paused" : "resumed";
+	return store_link_put(request->txn, &link, error);
+}
+
 static int answer(struct request *request, const struct route *route, struct error *error)
 {
 	switch (route->kind) {
@@ -129,6 +143,8 @@ static int answer(struct request *request, const struct route *route, struct err
 	case ROUTE_TAP:
 		return reply_tap(
 		    request->calls, request->update, text_get(request->config, TEXT_BUTTON_GONE), error);
+	case ROUTE_MEMBER:
+		return follow_member(request, error);
 	}
 	return error_set(error, ERROR_BUG, "route %d is unknown", (int)route->kind);
 }
@@ -153,7 +169,7 @@ static int make_line(struct work *work, struct store_txn *txn, bool *changed, st
 	int result;
 
 	buf_clear(&work->line);
-	if (work->unsure && work->route.kind != ROUTE_NOTHING && work->route.kind != ROUTE_TAP) {
+	if (work->unsure && work->route.kind != ROUTE_TAP) {
 		request.outcome = "try later";
 		result = request_say(&request, TEXT_TRY_LATER, NULL, error);
 	} else {
@@ -209,6 +225,17 @@ static int answer_and_change(struct work *work, struct error *error)
 	return result;
 }
 
+/* Whether on whose behalf the chat speaks matters for the answer. */
+static bool needs_caller(const struct route *route)
+{
+	return route->kind != ROUTE_NOTHING && route->kind != ROUTE_MEMBER;
+}
+
+static bool changes_store(const struct route *route)
+{
+	return route->kind == ROUTE_MEMBER || (route->kind == ROUTE_COMMAND && route->command->changes_store);
+}
+
 /* 1 done, 0 to be done again, -1. */
 static int attempt(struct work *work, struct error *error)
 {
@@ -221,9 +248,11 @@ static int attempt(struct work *work, struct error *error)
 		return 1;
 	}
 	work->route = route_update(&work->dispatch->table, &work->update, work->known.bot_name);
-	if (work->route.kind != ROUTE_NOTHING)
+	work->caller = (struct caller){.linked = false};
+	work->unsure = false;
+	if (needs_caller(&work->route))
 		find_caller(work);
-	if (work->route.kind == ROUTE_COMMAND && work->route.command->changes_store)
+	if (changes_store(&work->route))
 		return answer_and_change(work, error);
 	return make_line(work, NULL, &changed, error) == 0 ? 1 : -1;
 }

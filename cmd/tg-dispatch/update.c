@@ -165,6 +165,44 @@ static int read_tap(struct json_object *query, struct update *update, struct err
 	return 0;
 }
 
+/* 1: the bot is in that state; 0: in the other one; -1: the word is new. */
+static int is_shut_out(const char *status)
+{
+	static const char *const out[] = {"kicked", "left", NULL};
+	static const char *const in[] = {"member", "administrator", "creator", NULL};
+
+	for (const char *const *word = out; *word != NULL; word++) {
+		if (strcmp(status, *word) == 0)
+			return 1;
+	}
+	for (const char *const *word = in; *word != NULL; word++) {
+		if (strcmp(status, *word) == 0)
+			return 0;
+	}
+	return -1;
+}
+
+static int read_member(struct json_object *change, struct update *update, struct error *error)
+{
+	struct json_object *from, *member;
+	const char *status = "";
+	int found, out;
+
+	if (read_chat(change, update, error) != 0)
+		return -1;
+	found = json_get_object(change, "from", &from, error);
+	if (found < 0 || (found == 1 && read_sender(from, update, error) != 0))
+		return -1;
+	if (need_object(change, "new_chat_member", &member, error) != 0 ||
+	    json_get_text(member, "status", &status, error) < 0)
+		return -1;
+	out = is_shut_out(status);
+	update->is_shut_out = out == 1;
+	if (out >= 0)
+		update->kind = UPDATE_MEMBER;
+	return 0;
+}
+
 int update_read(struct json_object *object, struct update *update, struct error *error)
 {
 	struct json_object *part;
@@ -179,5 +217,8 @@ int update_read(struct json_object *object, struct update *update, struct error 
 	found = json_get_object(object, "callback_query", &part, error);
 	if (found != 0)
 		return found < 0 ? -1 : read_tap(part, update, error);
+	found = json_get_object(object, "my_chat_member", &part, error);
+	if (found != 0)
+		return found < 0 ? -1 : read_member(part, update, error);
 	return 0;
 }

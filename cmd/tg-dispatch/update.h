@@ -16,6 +16,7 @@ enum { UPDATE_USERNAME_BYTES = 33, UPDATE_TAP_ID_MAX = 256 };
 enum update_kind {
 	UPDATE_MESSAGE, /* a new message */
 	UPDATE_TAP,	/* callback_query: a button was tapped */
+	UPDATE_MEMBER,	/* my_chat_member: the bot was blocked or removed, or may write again */
 	UPDATE_OTHER,	/* edited messages, channel posts, and what this version does not know */
 };
 
@@ -38,6 +39,7 @@ struct update {
 	bool is_content;		      /* a message that somebody wrote; false: a service message */
 	const char *text;		      /* borrowed from the object; NULL: none */
 	const char *tap_id;		      /* UPDATE_TAP: what to answer; borrowed */
+	bool is_shut_out;		      /* UPDATE_MEMBER: the chat takes nothing from the bot now */
 };
 
 /* The update_id, without which an object is no update. ERROR_INPUT. */

@@ -71,6 +71,20 @@ new_code() {
 	wait_until 10 bash -c '[[ $(tg-link status) == *"(chat 2, @alice), paused: "*"send /start to the bot"* ]]'
 }
 
+@test "who blocks the bot is told so at the next message, and unblocking is enough" {
+	paused() { tg-link status --json | jq -e ".chats[0].paused == $1" >/dev/null; }
+	begin
+	link_account 1
+	sim POST /sim/block '{"chat_id":1}' >/dev/null
+	wait_until 10 paused true
+	run --separate-stderr -77 tg-send x
+	[[ $stderr == "tg-send: "*"unblock the bot"* ]]
+	sim POST /sim/block '{"chat_id":1,"blocked":false}' >/dev/null
+	wait_until 10 paused false
+	tg-send 'here again'
+	wait_chat 1 'here again'
+}
+
 @test "codes: the form is checked here, wrong ones there, too many make wait" {
 	local wrong
 	begin

@@ -704,6 +704,51 @@ static void start_resumes_a_paused_link(void **state)
 	expect(f, 77, "private", "/start", "Notifications for root arrive here.");
 }
 
+/* What Telegram tells when a person blocks the bot or lets it in again, as the status of the bot there. */
+static void member(struct fixture *f, int64_t chat, const char *status)
+{
+	char update[256], expected[64];
+
+	snprintf(update, sizeof update,
+	    "{\"update_id\":1,\"my_chat_member\":{\"chat\":{\"id\":%lld,\"type\":\"private\"}," FROM
+	    ",\"new_chat_member\":{\"status\":\"%s\"}}}",
+	    (long long)chat, status);
+	snprintf(expected, sizeof expected, "{\"update_id\":1,\"calls\":[]}\n");
+	assert_string_equal(line_for(f, update), expected);
+}
+
+static bool is_paused(struct fixture *f, int64_t chat)
+{
+	struct store_link link;
+
+	assert_int_equal(get_link(f, chat, &link), 1);
+	assert_string_equal(link.user, "no-such-account");
+	return link.paused;
+}
+
+/* Also where the account cannot be looked up just now: it is not asked for. */
+static void blocking_the_bot_pauses_the_link_and_unblocking_resumes_it(void **state)
+{
+	struct fixture *f = *state;
+	struct store_link link;
+
+	put_link(f, 77, "no-such-account", false);
+	put_link(f, 78, "no-such-account", false);
+	member(f, 77, "kicked");
+	assert_true(is_paused(f, 77));
+	assert_false(is_paused(f, 78));
+	member(f, 77, "restricted");
+	assert_true(is_paused(f, 77));
+	member(f, 77, "member");
+	assert_false(is_paused(f, 77));
+	member(f, 77, "left");
+	assert_true(is_paused(f, 77));
+	member(f, 77, "administrator");
+	assert_false(is_paused(f, 77));
+	member(f, 5, "kicked");
+	assert_int_equal(get_link(f, 5, &link), 0);
+}
+
 static void a_link_with_an_account_that_is_gone_is_none(void **state)
 {
 	struct fixture *f = *state;
@@ -867,6 +912,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_linked_chat_is_told_so, setup, teardown),
 	    cmocka_unit_test_setup_teardown(an_unlinked_chat_is_told_how_to_link, setup, teardown),
 	    cmocka_unit_test_setup_teardown(start_resumes_a_paused_link, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		blocking_the_bot_pauses_the_link_and_unblocking_resumes_it, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_link_with_an_account_that_is_gone_is_none, setup, teardown),
 	    cmocka_unit_test_setup_teardown(groups_hear_only_what_they_ask_for, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_topic_gets_its_answer, setup, teardown),
