@@ -16,7 +16,7 @@
 #include "path.h"
 #include "xalloc.h"
 
-enum { RESIDENT_MAX_BYTES = 36 << 20 };
+enum { RESIDENT_MAX_BYTES = 20 << 20 };
 
 static const char *const table_names[TABLE_COUNT] = {
     [TABLE_META] = "meta",

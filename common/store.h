@@ -219,9 +219,27 @@ void store_message_drop_files(struct store_message *message);
 /* Queues it, or schedules it where due_ms is not 0. */
 int store_outbox_add(struct store_txn *txn, struct store_message *message, struct error *error);
 
-/* The next message for a chat: the lowest class, the lowest id. */
+/*
+ * The next message for a chat: the lowest class, the lowest id. The transaction is one that writes.
+ *
+ * What was delivered may leave its entry in the queue behind, since taking each away by itself costs a page
+ * of the disk for each message. Whoever keeps a cursor for a chat finds its head without passing those
+ * entries: no message waits in a class up to the id in after. NULL: nothing is known.
+ */
+struct store_cursor {
+	int64_t after[STORE_CLASSES];
+};
+int store_outbox_head_after(struct store_txn *txn, int64_t chat, const struct store_cursor *cursor,
+    struct store_message *message, struct error *error);
 int store_outbox_head(
     struct store_txn *txn, int64_t chat, struct store_message *message, struct error *error);
+
+/* As store_outbox_delivered, but its entry in the queue stays; store_outbox_sweep takes it away. */
+int store_outbox_leave(struct store_txn *txn, const struct store_message *message, int64_t message_id,
+    int64_t now_ms, struct error *error);
+/* Takes the entries away that were left behind in a class of a chat, up to an id. */
+int store_outbox_sweep(
+    struct store_txn *txn, int64_t chat, enum store_class class, int64_t up_to_id, struct error *error);
 
 /* A message wherever it is, parsed: 1 with its state, 0 where there is none of that id (any more). */
 int store_message_get(struct store_txn *txn, int64_t id, enum store_state *state,

@@ -209,7 +209,6 @@ static int check_all(struct check *check, struct error *error)
 	if (check_messages(check, TABLE_OUTBOX, check_waiting, error) != 0 ||
 	    check_messages(check, TABLE_DEAD, check_dead, error) != 0 ||
 	    check_messages(check, TABLE_HISTORY, check_delivered, error) != 0 ||
-	    check_pointers(check, TABLE_QUEUE, "queue", error) != 0 ||
 	    check_pointers(check, TABLE_SCHEDULED, "schedule", error) != 0 ||
 	    check_owners(check, error) != 0 || check_counts(check, error) != 0)
 		return -1;

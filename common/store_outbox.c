@@ -175,40 +175,123 @@ int store_outbox_rewrite(struct store_txn *txn, const struct store_message *old,
 	return message->due_ms == 0 ? store_outbox_update(txn, message, error) : 0;
 }
 
-int store_outbox_head(struct store_txn *txn, int64_t chat, struct store_message *message, struct error *error)
+static void place_key(struct store_key *key, int64_t chat, unsigned char class, int64_t id)
 {
-	struct store_key key, prefix, id;
-	MDB_val state, content;
+	key_init(key);
+	key_add_int64(key, chat);
+	key_add_byte(key, class);
+	key_add_int64(key, id);
+}
+
+static int64_t place_id(const struct store_key *key)
+{
+	return int64_read(key->bytes + INT_BYTES + 1);
+}
+
+/* The message that an entry of the queue stands for: 1, 0 where it was left behind, -1. */
+static int read_entry(struct store_txn *txn, const struct store_key *key, const MDB_val *state,
+    struct store_message *message, struct error *error)
+{
+	struct store_key id;
+	MDB_val content;
 	int found;
 
-	chat_key(&prefix, chat);
-	key = prefix;
-	found = table_seek(txn, TABLE_QUEUE, &key, &state, error);
-	if (found != 1 || !key_has_prefix(&key, &prefix) || key.len != QUEUE_KEY_BYTES)
-		return found < 0 ? -1 : 0;
-	id_key(&id, int64_read(key.bytes + INT_BYTES + 1));
+	id_key(&id, place_id(key));
 	found = table_get(txn, TABLE_OUTBOX, &id, &content, error);
 	if (found != 1)
-		return found < 0 ? -1 : store_damaged(error, "queue without its message");
-	if (message_decode(int64_read(id.bytes), &content, message, error) != 0)
+		return found;
+	if (message_decode(place_id(key), &content, message, error) != 0)
 		return -1;
-	if (message_take_state(txn, &state, message, error) == 0)
+	if (message_take_state(txn, state, message, error) == 0)
 		return 1;
 	store_message_free(message);
 	return -1;
 }
 
+/* The entry at or after key that the cursor does not know to be left behind. 1, 0, -1. */
+static int seek_entry(struct store_txn *txn, int64_t chat, const struct store_cursor *cursor,
+    struct store_key *key, MDB_val *state, struct error *error)
+{
+	struct store_key prefix;
+	int found;
+
+	chat_key(&prefix, chat);
+	while ((found = table_seek(txn, TABLE_QUEUE, key, state, error)) == 1) {
+		unsigned class = key->len == QUEUE_KEY_BYTES ? key->bytes[INT_BYTES] : STORE_CLASSES;
+
+		if (!key_has_prefix(key, &prefix))
+			return 0;
+		if (class >= STORE_CLASSES)
+			return store_damaged(error, "queue");
+		if (cursor == NULL || place_id(key) > cursor->after[class])
+			return 1;
+		place_key(key, chat, (unsigned char)class, cursor->after[class] + 1);
+	}
+	return found;
+}
+
+int store_outbox_head_after(struct store_txn *txn, int64_t chat, const struct store_cursor *cursor,
+    struct store_message *message, struct error *error)
+{
+	struct store_key key;
+	MDB_val state;
+	int found;
+
+	place_key(&key, chat, 0, cursor != NULL ? cursor->after[0] + 1 : INT64_MIN);
+	while ((found = seek_entry(txn, chat, cursor, &key, &state, error)) == 1) {
+		found = read_entry(txn, &key, &state, message, error);
+		if (found != 0)
+			return found;
+		if (table_remove(txn, TABLE_QUEUE, &key, error) < 0)
+			return -1;
+	}
+	return found;
+}
+
+int store_outbox_head(struct store_txn *txn, int64_t chat, struct store_message *message, struct error *error)
+{
+	return store_outbox_head_after(txn, chat, NULL, message, error);
+}
+
+int store_outbox_sweep(
+    struct store_txn *txn, int64_t chat, enum store_class class, int64_t up_to_id, struct error *error)
+{
+	struct store_key key, prefix, id;
+	MDB_val value;
+	int found;
+
+	chat_key(&prefix, chat);
+	key_add_byte(&prefix, (unsigned char)class);
+	key = prefix;
+	while ((found = table_seek(txn, TABLE_QUEUE, &key, &value, error)) == 1) {
+		if (!key_has_prefix(&key, &prefix) || key.len != QUEUE_KEY_BYTES || place_id(&key) > up_to_id)
+			return 0;
+		id_key(&id, place_id(&key));
+		found = table_get(txn, TABLE_OUTBOX, &id, &value, error);
+		if (found < 0 || (found == 0 && table_remove(txn, TABLE_QUEUE, &key, error) < 0))
+			return -1;
+		key_increment(&key);
+	}
+	return found;
+}
+
 /* ---- out of the outbox ---- */
 
-static int remove_waiting(struct store_txn *txn, const struct store_message *message, struct error *error)
+static int remove_entry(struct store_txn *txn, const struct store_message *message, struct error *error)
+{
+	struct store_key key;
+
+	queue_key(&key, message);
+	return table_remove(txn, TABLE_QUEUE, &key, error) < 0 ? -1 : 0;
+}
+
+/* All but its entry in the queue. */
+static int remove_content(struct store_txn *txn, const struct store_message *message, struct error *error)
 {
 	struct store_key key;
 
 	id_key(&key, message->id);
 	if (table_remove(txn, TABLE_OUTBOX, &key, error) < 0)
-		return -1;
-	queue_key(&key, message);
-	if (table_remove(txn, TABLE_QUEUE, &key, error) < 0)
 		return -1;
 	if (remove_started(txn, message, error) != 0)
 		return -1;
@@ -216,6 +299,11 @@ static int remove_waiting(struct store_txn *txn, const struct store_message *mes
 	if (message->due_ms != 0 && table_remove(txn, TABLE_SCHEDULED, &key, error) < 0)
 		return -1;
 	return add_count(txn, message->user, -1, error);
+}
+
+static int remove_waiting(struct store_txn *txn, const struct store_message *message, struct error *error)
+{
+	return remove_entry(txn, message, error) == 0 ? remove_content(txn, message, error) : -1;
 }
 
 /* Its content is not kept. */
@@ -242,7 +330,15 @@ static int put_history(struct store_txn *txn, const struct store_message *messag
 int store_outbox_delivered(struct store_txn *txn, const struct store_message *message, int64_t message_id,
     int64_t now_ms, struct error *error)
 {
-	if (remove_waiting(txn, message, error) != 0 || remove_owner(txn, message, error) != 0 ||
+	if (remove_entry(txn, message, error) != 0)
+		return -1;
+	return store_outbox_leave(txn, message, message_id, now_ms, error);
+}
+
+int store_outbox_leave(struct store_txn *txn, const struct store_message *message, int64_t message_id,
+    int64_t now_ms, struct error *error)
+{
+	if (remove_content(txn, message, error) != 0 || remove_owner(txn, message, error) != 0 ||
 	    remove_files(txn, message, error) != 0)
 		return -1;
 	return put_history(txn, message, message_id, now_ms, error);
@@ -384,21 +480,38 @@ static int count_entry(
 	return 0;
 }
 
+/* Whether an entry was left behind. 1, 0, -1. */
+static int is_left(struct store_txn *txn, const struct store_key *key, struct error *error)
+{
+	struct store_key id;
+	MDB_val value;
+	int found;
+
+	if (key->len != QUEUE_KEY_BYTES)
+		return store_damaged(error, "queue");
+	id_key(&id, place_id(key));
+	found = table_get(txn, TABLE_OUTBOX, &id, &value, error);
+	return found < 0 ? -1 : found == 0;
+}
+
 static int walk_queue(
-    struct store *store, MDB_cursor *cursor, store_chat_fn *fn, void *context, struct error *error)
+    struct store_txn *txn, MDB_cursor *cursor, store_chat_fn *fn, void *context, struct error *error)
 {
 	struct store_chat chat = {0};
 	struct store_key key;
 	MDB_val name, value;
 	int64_t walked = 0;
 	bool any = false;
-	int code;
+	int code, left;
 
 	while ((code = mdb_cursor_get(cursor, &name, &value, MDB_NEXT)) == 0) {
 		key_init(&key);
 		key_add_bytes(&key, name.mv_data, name.mv_size);
-		if (key.len < INT_BYTES)
-			return store_damaged(error, "queue");
+		left = is_left(txn, &key, error);
+		if (left < 0)
+			return -1;
+		if (left == 1)
+			continue;
 		if (any && chat.chat != int64_read(key.bytes)) {
 			if (!fn(context, &chat))
 				return 0;
@@ -410,7 +523,7 @@ static int walk_queue(
 		if (count_entry(&key, &value, &chat, error) != 0)
 			return -1;
 		if (++walked % RELEASE_STEPS == 0)
-			store_release_pages(store);
+			store_release_pages(txn->store);
 	}
 	if (code != MDB_NOTFOUND)
 		return store_fail(error, code, "queue");
@@ -426,7 +539,7 @@ int store_outbox_chats(struct store_txn *txn, store_chat_fn *fn, void *context, 
 
 	if (code != 0)
 		return store_fail(error, code, "queue");
-	result = walk_queue(txn->store, cursor, fn, context, error);
+	result = walk_queue(txn, cursor, fn, context, error);
 	mdb_cursor_close(cursor);
 	return result;
 }
@@ -463,23 +576,24 @@ int store_chat_resolve(struct store_txn *txn, int64_t *chat, struct error *error
 	return 0;
 }
 
-static int move_message(struct store_txn *txn, int64_t id, int64_t to, struct error *error)
+/* Moves the message of an entry; an entry that was left behind goes. 1 where a message moved. */
+static int move_message(struct store_txn *txn, const struct store_key *place, int64_t to, struct error *error)
 {
 	struct store_message message;
-	struct store_key key;
-	int found = message_get_waiting(txn, id, &message, error), result = -1;
+	int found = message_get_waiting(txn, place_id(place), &message, error), result;
 
-	if (found != 1)
-		return found < 0 ? -1 : store_damaged(error, "queue without its message");
-	queue_key(&key, &message);
-	if (table_remove(txn, TABLE_QUEUE, &key, error) >= 0) {
-		message.chat = to;
+	if (found < 0)
+		return -1;
+	result = table_remove(txn, TABLE_QUEUE, place, error) < 0 ? -1 : 0;
+	if (found == 0)
+		return result;
+	message.chat = to;
+	if (result == 0)
 		result = put_content(txn, &message, error);
-	}
 	if (result == 0)
 		result = store_outbox_update(txn, &message, error);
 	store_message_free(&message);
-	return result;
+	return result == 0 ? 1 : -1;
 }
 
 int store_chat_move(struct store_txn *txn, int64_t from, int64_t to, bool *any, struct error *error)
@@ -506,8 +620,9 @@ int store_chat_move(struct store_txn *txn, int64_t from, int64_t to, bool *any, 
 			return -1;
 		if (found == 0 || !key_has_prefix(&key, &prefix) || key.len != QUEUE_KEY_BYTES)
 			return 0;
-		if (move_message(txn, int64_read(key.bytes + INT_BYTES + 1), to, error) != 0)
+		found = move_message(txn, &key, to, error);
+		if (found < 0)
 			return -1;
-		*any = true;
+		*any |= found == 1;
 	}
 }

@@ -208,8 +208,9 @@ bool batch_commit(struct sendd *sendd)
 		log_info("commits work again");
 	sendd->commit_failed = false;
 	count_commit(sendd, ops);
-	effects_apply(sendd);
+	/* In this order: a message that was queued again stands before the one that was delivered last. */
 	delivery_settle_all(sendd);
+	effects_apply(sendd);
 	answer_list(sendd, ops);
 	delivery_start_all(sendd);
 	return true;

@@ -141,9 +141,16 @@ static bool may_go(struct sendd *sendd, const struct store_message *message)
 
 static int pick_one(struct sendd *sendd, struct store_txn *txn, int64_t chat, struct error *error)
 {
+	struct sched_memo *memo = sched_memo(sendd->sched, chat);
+	struct store_cursor cursor = {{0}};
 	struct store_message message;
-	int found = store_outbox_head(txn, chat, &message, error), result = -1;
+	int found, result = -1;
 
+	if (memo != NULL) {
+		memcpy(cursor.after, memo->after, sizeof cursor.after);
+		memo->lowest = INT64_MAX;
+	}
+	found = store_outbox_head_after(txn, chat, &cursor, &message, error);
 	if (found == 0 || (found < 0 && error->kind == ERROR_BUG)) {
 		skip_chat(sendd, chat, found == 0 ? "there is none" : error->text);
 		return 0;
@@ -195,8 +202,8 @@ static void unlink_flying(struct delivery *delivery)
 static void end(struct delivery *delivery)
 {
 	struct sendd *sendd = delivery->sendd;
-	struct outcome_rules rules = {.policy = sendd->config->delivery.policy,
-	    .keep_ms = sendd->config->delivery.keep_ms};
+	struct outcome_rules rules = {
+	    .policy = sendd->config->delivery.policy, .keep_ms = sendd->config->delivery.keep_ms};
 	struct error error;
 
 	sched_answered(sendd->sched, delivery->message.chat, clock_monotonic_ms());
@@ -394,6 +401,20 @@ static void note_health(struct sendd *sendd, const struct delivery *delivery)
 		sendd->trouble_since_ms = clock_monotonic_ms();
 }
 
+/* What it left behind in the queue need not be passed again. */
+static void note_left(struct sendd *sendd, const struct delivery *delivery)
+{
+	struct sched_memo *memo = sched_memo(sendd->sched, delivery->message.chat);
+	int class = (int)delivery->message.class;
+
+	if (delivery->outcome.action != OUTCOME_DELIVERED || memo == NULL)
+		return;
+	/* Where something was queued meanwhile it may stand before this one. */
+	if (memo->after[class] < delivery->message.id && memo->lowest > delivery->message.id)
+		memo->after[class] = delivery->message.id;
+	memo->left = delivery->swept ? 0 : memo->left + 1;
+}
+
 static bool leaves_queue(enum outcome_action action)
 {
 	return action == OUTCOME_DELIVERED || action == OUTCOME_DEAD || action == OUTCOME_UNCERTAIN;
@@ -424,6 +445,7 @@ void delivery_settle_all(struct sendd *sendd)
 		note_health(sendd, delivery);
 		metrics_attempt(&sendd->metrics, delivery->outcome.action, outcome_cause(&delivery->reply),
 		    clock_wall_ms() - delivery->message.accepted_ms);
+		note_left(sendd, delivery);
 		reschedule(sendd, delivery);
 		if (leaves_queue(delivery->outcome.action))
 			wait_ended(sendd, delivery->message.id);

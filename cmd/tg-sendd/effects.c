@@ -16,7 +16,7 @@ struct effect {
 		EFFECT_DROP
 	} kind;
 	int class;
-	int64_t chat, flow, to;
+	int64_t chat, flow, to, id;
 	char name[STORE_USER_BYTES]; /* a file of the spool, or a user */
 };
 
@@ -40,6 +40,7 @@ static void add_message(struct sendd *sendd, enum effect_kind kind, const struct
 
 	effect->chat = message->chat;
 	effect->class = (int)message->class;
+	effect->id = message->id;
 	effect->flow = sched_flow_of(message->user, message->chat);
 }
 
@@ -104,17 +105,40 @@ static void hold(struct sendd *sendd, const char *user, bool held)
 		sched_pause_flow(sendd->sched, sched_flow_of(user, 0), held);
 }
 
+/* A message with an old number (scheduled, or dead before) stands before what was delivered last. */
+static void pull_back(struct sendd *sendd, const struct effect *effect)
+{
+	struct sched_memo *memo = sched_memo(sendd->sched, effect->chat);
+
+	if (memo == NULL)
+		return;
+	if (memo->after[effect->class] >= effect->id)
+		memo->after[effect->class] = effect->id - 1;
+	if (memo->lowest > effect->id)
+		memo->lowest = effect->id;
+}
+
+static void forget_place(struct sendd *sendd, int64_t chat)
+{
+	struct sched_memo *memo = sched_memo(sendd->sched, chat);
+
+	if (memo != NULL)
+		*memo = (struct sched_memo){.lowest = INT64_MIN};
+}
+
 static void apply(struct sendd *sendd, const struct effect *effect, int64_t now_ms)
 {
 	switch (effect->kind) {
 	case EFFECT_QUEUED:
 		sched_add(sendd->sched, effect->chat, effect->class, effect->flow, 1, now_ms);
+		pull_back(sendd, effect);
 		break;
 	case EFFECT_UNQUEUED:
 		sched_remove(sendd->sched, effect->chat, effect->class, 1, now_ms);
 		break;
 	case EFFECT_MOVED:
 		sched_move(sendd->sched, effect->chat, effect->to, now_ms);
+		forget_place(sendd, effect->to);
 		break;
 	case EFFECT_RETRIED:
 		sched_retry(sendd->sched, effect->chat, now_ms);

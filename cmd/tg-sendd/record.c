@@ -276,6 +276,24 @@ static int record_moved(
 
 /* ---- the end ---- */
 
+enum { LEFT_MAX = 32 };
+
+/* Entries of the queue are taken away by the dozen: the disk page is written once for all of them. */
+static int leave_queue(struct sendd *sendd, struct delivery *delivery, struct store_txn *txn,
+    int64_t message_id, struct error *error)
+{
+	const struct store_message *message = &delivery->message;
+	const struct sched_memo *memo = sched_memo(sendd->sched, message->chat);
+
+	delivery->swept =
+	    memo == NULL || memo->left >= LEFT_MAX || sched_waiting(sendd->sched, message->chat) <= 1;
+	if (store_outbox_leave(txn, message, message_id, clock_wall_ms(), error) != 0)
+		return -1;
+	if (!delivery->swept)
+		return 0;
+	return store_outbox_sweep(txn, message->chat, message->class, message->id, error);
+}
+
 static int record_delivered(
     struct sendd *sendd, struct delivery *delivery, struct store_txn *txn, struct error *error)
 {
@@ -292,7 +310,7 @@ static int record_delivered(
 	effect_drop_files(sendd, &delivery->message);
 	if (keyed_delivered(sendd, txn, &delivery->message, &delivery->attempt, message_id, error) != 0)
 		return -1;
-	return store_outbox_delivered(txn, &delivery->message, message_id, clock_wall_ms(), error);
+	return leave_queue(sendd, delivery, txn, message_id, error);
 }
 
 static int record_buried(struct delivery *delivery, struct store_txn *txn, struct error *error)

@@ -35,6 +35,7 @@ enum place {
 struct chat {
 	struct item item; /* first; in the list of its flow, or of those that sched_wake ends */
 	int64_t flow[SCHED_CLASSES];
+	struct sched_memo memo;
 	int64_t full_ns; /* its bucket */
 	int64_t hold_ms;
 	int64_t back_off_ms;
@@ -854,4 +855,21 @@ int64_t sched_wait_ms(const struct sched *sched, int64_t now_ms)
 int64_t sched_in_flight(const struct sched *sched)
 {
 	return sched->in_flight;
+}
+
+struct sched_memo *sched_memo(struct sched *sched, int64_t id)
+{
+	struct chat *chat = find(sched, id);
+
+	return chat != NULL ? &chat->memo : NULL;
+}
+
+int64_t sched_waiting(const struct sched *sched, int64_t id)
+{
+	const struct chat *chat = find(sched, id);
+	int64_t waiting = 0;
+
+	for (int class = 0; chat != NULL && class < SCHED_CLASSES; class ++)
+		waiting += chat->count[class];
+	return waiting;
 }

@@ -106,6 +106,18 @@ void sched_pause_flow(struct sched *sched, int64_t flow, bool paused);
 
 /* ---- looking ---- */
 
+/* What the caller keeps with a chat while it is known here, zero at first; NULL where the chat is not known.
+ */
+struct sched_memo {
+	int64_t after[SCHED_CLASSES];
+	int64_t left;
+	int64_t lowest;
+};
+struct sched_memo *sched_memo(struct sched *sched, int64_t chat);
+
+/* How many messages wait for a chat, the one in flight included. */
+int64_t sched_waiting(const struct sched *sched, int64_t chat);
+
 /* How long until sched_next may find something: 0 now, -1 not before another call changes something. */
 int64_t sched_wait_ms(const struct sched *sched, int64_t now_ms);
 

@@ -176,6 +176,7 @@ struct delivery {
 	struct telegram_reply reply;
 	struct outcome outcome;
 	char spool[STORE_USER_BYTES]; /* OUTCOME_AS_TEXT_FILE: the file */
+	bool swept;		      /* what it and those before it left in the queue is gone */
 };
 
 /* Marks as many messages as may leave now as started (M2) and adds them to sendd->starting. */
