@@ -213,7 +213,7 @@ shown() {
 	sim POST /sim/block '{"chat_id":1,"blocked":false}' >/dev/null
 	start_bot
 	say 1 /start
-	wait_chat 1 'arrive here again'
+	wait_chat 1 'This chat is linked to'
 	stop_bot
 	[[ $(tg-queue) == *blocked* ]]
 	fault '{"method":"sendMessage","count":1,"kind":"error","status":400,"description":"Bad Request: no"}'

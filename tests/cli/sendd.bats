@@ -369,6 +369,8 @@ print(len(held))' "$SOCKET"
 	start_bot
 	link_account 1
 	wait_chat 1 'now linked'
+	# Only the refusal tells, not the update that Telegram sends as well.
+	stop_bot
 	sim POST /sim/block '{"chat_id":1,"blocked":true}' >/dev/null
 	tg-send first
 	wait_until 10 queue_has '.state == "dead" and (.error | contains("blocked"))' 1
@@ -376,8 +378,9 @@ print(len(held))' "$SOCKET"
 	[[ ${#stderr_lines[@]} == 1 && $stderr == *"send it /start"* ]]
 	[[ $(api GET /api/telegram/status | jq -r '.chats[0].paused') == true ]]
 	sim POST /sim/block '{"chat_id":1,"blocked":false}' >/dev/null
+	start_bot
 	say 1 /start
-	wait_chat 1 'arrive here again'
+	wait_chat 1 'Notifications for'
 	tg-send third
 	wait_chat 1 third
 }
