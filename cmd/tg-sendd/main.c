@@ -25,19 +25,23 @@ enum {
 };
 
 #define PROGRAM "tg-sendd"
-#define USAGE "usage: tg-sendd [-c FILE]"
+#define USAGE "usage: tg-sendd [-c FILE] [--check-store]"
 
-static const char help[] = USAGE "\n"
-				 "Takes messages on the unix socket, keeps them, delivers them to Telegram.\n"
-				 "  -c, --config FILE  the configuration instead of " CONFIG_DEFAULT_PATH "\n"
-				 "  -V, --version      print the version\n"
-				 "  -h, --help         print this help\n";
+static const char help[] =
+    USAGE "\n"
+	  "Takes messages on the unix socket, keeps them, delivers them to Telegram.\n"
+	  "  -c, --config FILE  the configuration instead of " CONFIG_DEFAULT_PATH "\n"
+	  "      --check-store  look whether the store is whole, print what is not, exit\n"
+	  "  -V, --version      print the version\n"
+	  "  -h, --help         print this help\n";
 
 /* -1: go on; else the exit code. */
-static int read_options(int argc, char **argv, const char **config_path)
+static int read_options(int argc, char **argv, const char **config_path, bool *check_store)
 {
+	enum { CHECK_STORE = 256 };
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-	    {"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	    {"check-store", no_argument, NULL, CHECK_STORE}, {"version", no_argument, NULL, 'V'},
+	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	int option;
 
 	opterr = 0;
@@ -45,6 +49,9 @@ static int read_options(int argc, char **argv, const char **config_path)
 		switch (option) {
 		case 'c':
 			*config_path = optarg;
+			break;
+		case CHECK_STORE:
+			*check_store = true;
 			break;
 		case 'V':
 			return program_version(PROGRAM);
@@ -271,6 +278,7 @@ out:
 int main(int argc, char **argv)
 {
 	struct sendd sendd = {.service_uid = geteuid()};
+	bool check_store = false;
 	struct error error;
 	int code;
 
@@ -279,8 +287,10 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (fd_sanitise(&error) != 0)
 		return program_fail(PROGRAM, &error);
-	code = read_options(argc, argv, &sendd.config_path);
+	code = read_options(argc, argv, &sendd.config_path, &check_store);
 	if (code >= 0)
 		return code;
+	if (check_store)
+		return inspect_store(PROGRAM, sendd.config_path);
 	return run(&sendd, &error) == 0 ? EX_OK : program_fail(PROGRAM, &error);
 }

@@ -285,6 +285,9 @@ int spool_write(struct sendd *sendd, const char *text, char name[STORE_USER_BYTE
 int spool_copy(struct sendd *sendd, const char *what, const char *path, uid_t owner, int64_t max_bytes,
     char name[STORE_USER_BYTES], struct error *error);
 
+/* inspect.c: --check-store; prints what is wrong with the store and returns the exit code. */
+int inspect_store(const char *program, const char *config_path);
+
 /* socket.c: the listening socket. Returns it, or -1. */
 int socket_listen(const char *path, const char *group, int mode, struct error *error);
 
