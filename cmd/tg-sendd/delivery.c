@@ -265,7 +265,7 @@ static int start_text(struct sendd *sendd, struct delivery *delivery, struct err
 	return result;
 }
 
-/* Files as the attempt has them: an edit names its only one in "media". A deletion has none. */
+/* Files as the attempt has them: an edit names its only one. A deletion has none. */
 static size_t attempt_files(
     const struct delivery *delivery, struct telegram_file files[STORE_FILES_MAX], char *paths[])
 {
@@ -274,7 +274,7 @@ static size_t attempt_files(
 	for (size_t i = 0; i < message->files_count; i++) {
 		paths[i] = path_join(store_spool_directory(delivery->sendd->store), message->files[i].spool);
 		files[i] = (struct telegram_file){
-		    delivery->attempt.edited_id != 0 ? "media" : message->files[i].parameter, paths[i],
+		    delivery->attempt.edited_id != 0 ? KEYED_FILE : message->files[i].parameter, paths[i],
 		    message->files[i].name};
 	}
 	return message->files_count;

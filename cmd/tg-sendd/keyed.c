@@ -44,7 +44,7 @@ static struct json_object *edit_parameters(const struct store_message *message, 
 		return parameters;
 	media = json_object_new_object();
 	json_put_text(media, "type", message->files[0].parameter);
-	json_put_text(media, "media", "attach://media");
+	json_put_text(media, "media", "attach://" KEYED_FILE);
 	for (const char *const *name = of_media; *name != NULL; name++)
 		copy(message->parameters, *name, media);
 	json_object_object_add(parameters, "media", media);

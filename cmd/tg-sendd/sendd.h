@@ -148,6 +148,8 @@ struct attempt {
 	int64_t edited_id;		/* Telegram's id of the message that is edited; 0: none */
 	int64_t replaced_id;		/* of the one to be deleted when this one is delivered; 0: none */
 };
+/* How the file of an edit is called; no parameter of the method is called so. */
+#define KEYED_FILE "file"
 int keyed_prepare(
     struct store_txn *txn, struct store_message *message, struct attempt *attempt, struct error *error);
 
