@@ -184,8 +184,9 @@ static int turn(struct sendd *sendd, int64_t timeout_ms, struct error *error)
 {
 	if (loop_turn(sendd->loop, timeout_ms, error) != 0)
 		return -1;
-	httpd_run(sendd->httpd);
+	/* Whose time is over is answered in this turn, too. */
 	wait_check(sendd, false);
+	httpd_run(sendd->httpd);
 	/* Answers leave in this turn and not with the next event. */
 	if (batch_commit(sendd))
 		httpd_run(sendd->httpd);
