@@ -9,6 +9,7 @@ struct effect {
 	enum effect_kind {
 		EFFECT_QUEUED,
 		EFFECT_UNQUEUED,
+		EFFECT_ENDED,
 		EFFECT_MOVED,
 		EFFECT_RETRIED,
 		EFFECT_HOLD,
@@ -52,6 +53,11 @@ void effect_queued(struct sendd *sendd, const struct store_message *message)
 void effect_unqueued(struct sendd *sendd, const struct store_message *message)
 {
 	add_message(sendd, EFFECT_UNQUEUED, message);
+}
+
+void effect_ended(struct sendd *sendd, int64_t id)
+{
+	add(sendd, EFFECT_ENDED)->id = id;
 }
 
 void effect_moved(struct sendd *sendd, int64_t from, int64_t to)
@@ -135,6 +141,9 @@ static void apply(struct sendd *sendd, const struct effect *effect, int64_t now_
 		break;
 	case EFFECT_UNQUEUED:
 		sched_remove(sendd->sched, effect->chat, effect->class, 1, now_ms);
+		break;
+	case EFFECT_ENDED:
+		wait_ended(sendd, effect->id);
 		break;
 	case EFFECT_MOVED:
 		sched_move(sendd->sched, effect->chat, effect->to, now_ms);

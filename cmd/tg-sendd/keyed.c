@@ -196,6 +196,7 @@ struct take_back {
 static int cancel(struct take_back *back, enum store_state state, const struct store_message *message)
 {
 	effect_drop_files(back->sendd, message);
+	effect_ended(back->sendd, message->id);
 	if (state == STORE_QUEUED)
 		effect_unqueued(back->sendd, message);
 	++*back->count;

@@ -27,6 +27,7 @@ static int cancel(struct sendd *sendd, struct store_txn *txn, enum store_state s
 	if (store_outbox_cancel(txn, state, message, error) != 0 || keyed_ended(txn, message, error) != 0)
 		return -1;
 	effect_drop_files(sendd, message);
+	effect_ended(sendd, message->id);
 	if (state == STORE_QUEUED)
 		effect_unqueued(sendd, message);
 	return 0;

@@ -42,6 +42,8 @@ struct effects {
 /* The message waits for its chat now, or does not any more. */
 void effect_queued(struct sendd *sendd, const struct store_message *message);
 void effect_unqueued(struct sendd *sendd, const struct store_message *message);
+/* It is taken back, whatever it was. */
+void effect_ended(struct sendd *sendd, int64_t id);
 void effect_moved(struct sendd *sendd, int64_t from, int64_t to);
 /* A chat's wait, or an operator's hold of a user's messages ("": of everything), begins or ends. */
 void effect_retried(struct sendd *sendd, int64_t chat);

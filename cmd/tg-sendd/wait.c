@@ -5,11 +5,13 @@
 #include "log.h"
 #include "sendd.h"
 
+static const char cancelled[] = "cancelled";
+
 /* How much it is the answer to "what became of all of them": the worst of several is told. */
 static int weight(const char *state)
 {
 	static const char *const order[] = {
-	    "delivered", "scheduled", "queued", "started", "uncertain", "dead", NULL};
+	    "delivered", "scheduled", "queued", "started", cancelled, "uncertain", "dead", NULL};
 	int i = 0;
 
 	while (order[i] != NULL && strcmp(order[i], state) != 0)
@@ -34,6 +36,21 @@ static void take_worst(struct json_object *answer, struct json_object *row)
 	json_put_text(answer, "error", json_text(row, "error"));
 }
 
+/* Its owner took it back meanwhile. */
+static void take_gone(struct op *op, struct json_object *answer)
+{
+	struct json_object *row;
+
+	if (op->shows_message) {
+		op_fail(op, 404, "message %lld is cancelled", (long long)op->ids[0]);
+		return;
+	}
+	row = json_object_new_object();
+	json_put_text(row, "state", cancelled);
+	take_worst(answer, row);
+	json_object_put(row);
+}
+
 /* Adds what is known of its messages to the answer; returns whether all have ended, or -1. */
 static int look(struct sendd *sendd, struct op *op, struct json_object *answer, struct error *error)
 {
@@ -45,9 +62,10 @@ static int look(struct sendd *sendd, struct op *op, struct json_object *answer, 
 
 		if (found < 0)
 			return -1;
-		/* Its owner took it back meanwhile. */
-		if (found == 0)
+		if (found == 0) {
+			take_gone(op, answer);
 			continue;
+		}
 		over = over && is_over(json_text(row, "state"));
 		if (!op->shows_message) {
 			take_worst(answer, row);
