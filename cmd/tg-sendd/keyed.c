@@ -186,7 +186,7 @@ struct take_back {
 	struct store_txn *txn;
 	struct op *op;
 	const char *key;
-	const int64_t *chat; /* NULL: all */
+	const int64_t *chat; /* NULL: all that are the user's own */
 	int64_t from_part;
 	int64_t *count;
 	bool failed;
@@ -203,13 +203,32 @@ static int cancel(struct take_back *back, enum store_state state, const struct s
 	return store_outbox_cancel(back->txn, state, message, back->error);
 }
 
+static bool is_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 static bool cancel_scheduled(void *context, enum store_state state, const struct store_message *message)
 {
 	struct take_back *back = context;
+	const struct config_target *target = back->op->target;
 
-	if (state == STORE_SCHEDULED && message->key != NULL && strcmp(message->key, back->key) == 0)
+	if (state == STORE_SCHEDULED && is_text(message->key, back->key) &&
+	    is_text(message->target, target != NULL ? target->name : NULL))
 		back->failed = cancel(back, state, message) != 0;
 	return !back->failed;
+}
+
+/* Whether what was sent to a chat under the key is meant: to the target, or to the user's own chats. */
+static int is_meant(struct take_back *back, int64_t chat, struct error *error)
+{
+	struct store_link link;
+	int found;
+
+	if (back->chat != NULL)
+		return *back->chat == chat;
+	found = store_link_of_chat(back->txn, chat, &link, error);
+	return found == 1 ? strcmp(link.user, back->op->user) == 0 : found;
 }
 
 /* 1 where the message of that id waited and is gone, 0 where it is under way or ended, -1. */
@@ -250,10 +269,10 @@ static int take_back_one(
 {
 	struct take_back *back = context;
 	struct store_sent left = *sent;
-	int cancelled;
+	int cancelled, meant = part < back->from_part ? 0 : is_meant(back, chat, error);
 
-	if ((back->chat != NULL && *back->chat != chat) || part < back->from_part)
-		return 0;
+	if (meant != 1)
+		return meant;
 	cancelled = cancel_queued(back, sent->queued_id);
 	if (cancelled < 0)
 		return -1;
