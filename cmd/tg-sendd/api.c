@@ -126,6 +126,11 @@ static int settle_staged(struct op *op, struct error *error)
 
 		if (!is_spool_name(from->file))
 			return error_set(error, ERROR_INPUT, "\"file\" is not what POST /files has answered");
+		/* Each goes with the message that names it, so no two may. */
+		for (size_t j = 0; j < i; j++) {
+			if (strcmp(op->files[j].spool, from->file) == 0)
+				return error_set(error, ERROR_INPUT, "a file is named twice in \"files\"");
+		}
 		file->is_staged = true;
 		memcpy(file->spool, from->file, strlen(from->file) + 1);
 		snprintf(file->name, sizeof file->name, "%s", from->name != NULL ? from->name : "file");

@@ -32,11 +32,31 @@ int op_recipients(struct store_txn *txn, const struct op *op, struct recipients 
 	return store_chat_resolve(txn, &to->chats[0], error);
 }
 
+/* Those of its messages that will take the place of one that waits, and so need no more room. */
+static int count_replaced(struct store_txn *txn, const struct op *op, const struct recipients *to,
+    int64_t *replaced, struct error *error)
+{
+	struct store_sent sent;
+
+	*replaced = 0;
+	if (op->fields.key == NULL || op->fields.in != NULL || op->fields.at != NULL)
+		return 0;
+	for (size_t i = 0; i < to->count * op->parts.count; i++) {
+		int found = store_sent_get(txn, op->user, op->fields.key, to->chats[i / op->parts.count],
+		    (int64_t)(i % op->parts.count), &sent, error);
+
+		if (found < 0)
+			return -1;
+		*replaced += found == 1 && sent.queued_id != 0;
+	}
+	return 0;
+}
+
 /* 1: go on; 0: there is an answer. */
 static int check_recipients(struct sendd *sendd, struct store_txn *txn, struct op *op,
     const struct recipients *to, struct error *error)
 {
-	int64_t count, quota = sendd->config->delivery.user_quota;
+	int64_t count, replaced, quota = sendd->config->delivery.user_quota;
 
 	if (to->count == 0 && to->paused == 0)
 		return op_fail_unlinked(op);
@@ -44,9 +64,10 @@ static int check_recipients(struct sendd *sendd, struct store_txn *txn, struct o
 		return op_fail(op, 403,
 		    "Telegram refuses messages to '%s'; unblock the bot or send it /start, then try again",
 		    op->user);
-	if (store_outbox_count(txn, op->user, &count, error) != 0)
+	if (store_outbox_count(txn, op->user, &count, error) != 0 ||
+	    count_replaced(txn, op, to, &replaced, error) != 0)
 		return -1;
-	if (count + (int64_t)(to->count * op->parts.count) > quota)
+	if (count + (int64_t)(to->count * op->parts.count) - replaced > quota)
 		return op_fail(op, 429, "'%s' has %lld messages waiting, the most that may; try again later",
 		    op->user, (long long)count);
 	return 1;
@@ -103,7 +124,7 @@ static int claim_cooldown(struct sendd *sendd, struct store_txn *txn, struct op 
 /* ---- files ---- */
 
 /* Each that came before must be there, of the same account. 1: go on; 0: there is an answer. */
-static int find_staged(struct store_txn *txn, struct op *op, struct error *error)
+static int find_staged(struct store_txn *txn, struct op *op, int64_t picture_max_bytes, struct error *error)
 {
 	for (size_t i = 0; i < op->fields.files_count; i++) {
 		struct op_file *file = &op->files[i];
@@ -117,6 +138,9 @@ static int find_staged(struct store_txn *txn, struct op *op, struct error *error
 			op_fail(op, 400, "there is no file '%s' (any more)", file->spool);
 		if (found != 1)
 			return found;
+		if (op->fields.files[i].is_photo && staged.size_bytes > picture_max_bytes)
+			return op_fail(op, 413, "'%s' is larger than a picture may be, %lld MB", file->name,
+			    (long long)picture_max_bytes >> 20);
 		if (op->fields.files[i].name == NULL)
 			snprintf(file->name, sizeof file->name, "%s", staged.name);
 	}
@@ -269,7 +293,7 @@ int op_send(struct sendd *sendd, struct store_txn *txn, struct op *op, struct er
 		return -1;
 	go_on = check_recipients(sendd, txn, op, &to, error);
 	if (go_on == 1)
-		go_on = find_staged(txn, op, error);
+		go_on = find_staged(txn, op, sendd->config->delivery.picture_max_bytes, error);
 	if (go_on == 1)
 		go_on = claim_cooldown(sendd, txn, op, error);
 	if (go_on == 1)
