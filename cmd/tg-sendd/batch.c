@@ -42,7 +42,9 @@ int64_t batch_wait_ms(const struct sendd *sendd)
 
 static void answer(struct sendd *sendd, struct op *op)
 {
-	if (op->status == 200 && op->apply == op_send)
+	if (op->is_repeated)
+		sendd->metrics.repeated++;
+	else if (op->status == 200 && op->apply == op_send)
 		sendd->metrics.accepted[op->fields.bulk ? STORE_BULK : STORE_NOTIFICATION] +=
 		    (int64_t)op->ids_count;
 	else if (op->status == 200)

@@ -84,6 +84,8 @@ static void print_counters(const struct metrics *metrics, struct buf *out)
 		buf_add_format(out, "tgtools_accepted_total{class=\"%s\"} %lld\n", class_names[i],
 		    (long long)metrics->accepted[i]);
 	print(out, "suppressed_total", "counter", "Submissions within their cooldown.", metrics->suppressed);
+	print(out, "repeated_total", "counter", "Submissions that were taken before, under the same key.",
+	    metrics->repeated);
 	print(out, "refused_total", "counter", "Submissions that were refused.", metrics->refused);
 	print(out, "delivered_total", "counter", "Messages delivered.", metrics->delivered);
 	print(out, "dead_total", "counter", "Messages that could not be delivered.", metrics->dead);

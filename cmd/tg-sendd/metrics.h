@@ -12,7 +12,7 @@ enum { METRICS_BUCKETS = 12, METRICS_CAUSES = 32, METRICS_CAUSE_BYTES = 16 };
 
 struct metrics {
 	int64_t accepted[STORE_CLASSES];
-	int64_t suppressed, refused;
+	int64_t suppressed, refused, repeated;
 	int64_t delivered, dead, uncertain;
 	struct metrics_cause {
 		char name[METRICS_CAUSE_BYTES];

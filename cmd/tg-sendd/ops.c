@@ -28,6 +28,7 @@ void op_reset(struct op *op)
 	op->answer = NULL;
 	op->status = 200;
 	op->ids_count = 0;
+	op->is_repeated = false;
 	for (size_t i = 0; i < OP_FILES_MAX; i++)
 		op->files[i].is_used = false;
 }

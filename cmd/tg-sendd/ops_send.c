@@ -280,11 +280,30 @@ static int queue_for_all(struct sendd *sendd, struct store_txn *txn, struct op *
 	return 0;
 }
 
+/* Who asks again may wait again for what the first request queued. */
+static void note_ids_again(struct op *op)
+{
+	struct json_object *ids = NULL;
+	int64_t id = json_int64(op->answer, "id");
+
+	op->is_repeated = true;
+	if (!json_object_object_get_ex(op->answer, "ids", &ids) ||
+	    !json_object_is_type(ids, json_type_array)) {
+		if (id != 0)
+			op_note_id(op, id);
+		return;
+	}
+	for (size_t i = 0; i < json_object_array_length(ids); i++)
+		op_note_id(op, json_object_get_int64(json_object_array_get_idx(ids, i)));
+}
+
 int op_send(struct sendd *sendd, struct store_txn *txn, struct op *op, struct error *error)
 {
 	struct recipients to;
 	int go_on = op_answer_again(txn, op, error);
 
+	if (go_on == 1)
+		note_ids_again(op);
 	if (go_on != 0)
 		return go_on < 0 ? -1 : 0;
 	if (store_used_percent(sendd->store) >= STORE_FULL_PERCENT)

@@ -102,7 +102,8 @@ struct op {
 	struct json_object *answer;
 	int64_t *ids; /* of the messages that it queued */
 	size_t ids_count, ids_size;
-	bool staged; /* the batch frees it */
+	bool is_repeated; /* ids were queued by an earlier request under the same idempotency key */
+	bool staged;	  /* the batch frees it */
 	/* While it waits for what becomes of ids. */
 	bool is_waiting;
 	bool shows_message; /* the answer is the one message */
