@@ -115,3 +115,25 @@ page_options() {
 	done
 	((count > 0))
 }
+
+@test "every example of tgtools-socket is answered as the page says, and each request has one" {
+	local count method path
+	mkdir "$DIR/work"
+	start_sim
+	write_config 'delivery: {overall_per_second: 0, chat_per_second: 0}'
+	start_sendd
+	start_bot
+	link_account 1
+	wait_chat 1 linked
+	cd "$DIR/work"
+	printf '\x89PNG' >chart.png
+	count=$(python3 "$TREE/tests/cli/examples.py" "$TREE/man/man7/tgtools-socket.7" "$SOCKET" "$(id -un)")
+	((count > 30))
+	# The table of routes is what there is to be described.
+	grep -oE '^ +\{"(GET|POST|DELETE)", "[^"]+"' "$TREE/cmd/tg-sendd/api.c" | sed 's/.*{"//; s/", "/ /; s/"//' >"$DIR/routes"
+	(($(wc -l <"$DIR/routes") > 15))
+	while read -r method path; do
+		grep -E '^\.Ss ' "$TREE/man/man7/tgtools-socket.7" | grep -qE "(Ss|,) $method ${path//\*/N}(,|$)" ||
+			{ echo "$method $path is not described"; return 1; }
+	done <"$DIR/routes"
+}

@@ -599,8 +599,8 @@ link_daemon() {
 	[[ $(api GET "/queue/$id" | jq -c '[.state, .text, .key, .error]') == '["dead","again","k","Bad Request: not this"]' ]]
 	[[ $(api POST "/queue/$id/retry" | jq .ok) == true ]]
 	wait_state "$id" delivered
-	[[ $(api DELETE "/queue/$id" '' -w '%{http_code}') == *delivered*409 ]]
-	[[ $(api POST "/queue/$id/retry" '' -w '%{http_code}') == *delivered*409 ]]
+	[[ $(api DELETE "/queue/$id" '' -w '%{http_code}') == *delivered*410 ]]
+	[[ $(api POST "/queue/$id/retry" '' -w '%{http_code}') == *delivered*410 ]]
 	[[ $(api GET '/history?limit=1' | jq -c '.messages[0] | [.id, .state, .key, .user]') == "[$id,\"delivered\",\"k\",\"$ME\"]" ]]
 	fault '{"method":"sendMessage","kind":"error","status":400,"description":"Bad Request: not this"}'
 	id=$(send '{"text":"dead"}')
