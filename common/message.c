@@ -347,7 +347,8 @@ static struct message_part *add_part(struct message_parts *parts, const char *me
 
 	parts->items = xreallocarray(parts->items, parts->count + 1, sizeof *parts->items);
 	part = &parts->items[parts->count++];
-	*part = (struct message_part){.method = method, .text = RICH_INIT(SIZE_MAX / 4)};
+	*part = (struct message_part){.method = method};
+	part->text = RICH_INIT(SIZE_MAX / 4);
 	part->parameters = json_object_new_object();
 	return part;
 }

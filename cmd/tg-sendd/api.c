@@ -336,6 +336,7 @@ static void read_calls(struct op *op, const struct buf *body)
 static void handle_calls(struct sendd *sendd, const struct route *route, struct httpd_request *request)
 {
 	struct op *op = op_of(request);
+	struct error error;
 
 	(void)route;
 	if (buf_add_text(&request->body, "\n") != 0) {
@@ -343,6 +344,10 @@ static void handle_calls(struct sendd *sendd, const struct route *route, struct 
 		return;
 	}
 	read_calls(op, &request->body);
+	if (op_take_call_files(sendd, op, &error) != 0) {
+		answer_error(request, status_of(&error), error.text);
+		return;
+	}
 	op->apply = op_calls;
 	batch_stage(sendd, op);
 }

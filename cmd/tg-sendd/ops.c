@@ -29,8 +29,22 @@ void op_reset(struct op *op)
 	op->status = 200;
 	op->ids_count = 0;
 	op->is_repeated = false;
+	for (struct call_file *file = op->call_files; file != NULL; file = file->next)
+		file->is_used = false;
 	for (size_t i = 0; i < OP_FILES_MAX; i++)
 		op->files[i].is_used = false;
+}
+
+static void free_call_files(struct sendd *sendd, struct op *op)
+{
+	while (op->call_files != NULL) {
+		struct call_file *file = op->call_files;
+
+		op->call_files = file->next;
+		if (file->spool[0] != '\0' && !file->is_used)
+			store_spool_remove(sendd->store, file->spool);
+		free(file);
+	}
 }
 
 void op_free(struct sendd *sendd, struct op *op)
@@ -44,6 +58,7 @@ void op_free(struct sendd *sendd, struct op *op)
 		if (op->files[i].spool[0] != '\0' && !op->files[i].is_used && !op->files[i].is_staged)
 			store_spool_remove(sendd->store, op->files[i].spool);
 	}
+	free_call_files(sendd, op);
 	for (size_t i = 0; i < op->calls_count; i++)
 		json_object_put(op->calls[i].line);
 	free(op->calls);

@@ -6,6 +6,7 @@
 #include "json.h"
 #include "log.h"
 #include "sendd.h"
+#include "xalloc.h"
 
 enum {
 	/* Answers to people are still taken when notifications are not: they empty the inbox. */
@@ -18,25 +19,90 @@ static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 static const char *const file_parameters[] = {
     "photo", "document", "video", "audio", "animation", "voice", "sticker", NULL};
 
-/* 1 where the call has a file, which is then in the spool; its name goes to Telegram without its directory.
- */
-static int take_call_file(struct sendd *sendd, const struct op *op, struct json_object *call,
-    struct store_message *message, char spool[STORE_USER_BYTES], struct error *error)
+/* The parameter of a call that is a file, and its path; NULL where none is. */
+static const char *file_parameter(struct json_object *call, const char **path)
 {
 	static const char scheme[] = "file://";
 
 	for (const char *const *name = file_parameters; *name != NULL; name++) {
-		const char *value = json_text(call, *name);
+		const char *value =
+		    json_object_is_type(call, json_type_object) ? json_text(call, *name) : NULL;
 
 		if (value == NULL || strncmp(value, scheme, sizeof scheme - 1) != 0)
 			continue;
-		value += sizeof scheme - 1;
-		if (spool_copy(sendd, "File", value, op->caller.uid, sendd->config->delivery.file_max_bytes,
-			spool, error) != 0)
+		*path = value + sizeof scheme - 1;
+		return *name;
+	}
+	return NULL;
+}
+
+static int take_file(struct sendd *sendd, struct op *op, struct json_object *call, struct error *error)
+{
+	const char *path, *parameter = file_parameter(call, &path), *slash;
+	struct call_file *file;
+
+	if (parameter == NULL)
+		return 0;
+	slash = strrchr(path, '/');
+	file = xcalloc(1, sizeof *file);
+	file->call = call;
+	file->parameter = parameter;
+	file->name = slash != NULL ? slash + 1 : path;
+	file->next = op->call_files;
+	op->call_files = file;
+	if (spool_copy(sendd, "File", path, op->caller.uid, sendd->config->delivery.file_max_bytes,
+		file->spool, &file->error) == 0)
+		return 0;
+	file->spool[0] = '\0';
+	if (file->error.kind == ERROR_INPUT)
+		return 0;
+	*error = file->error;
+	return -1;
+}
+
+/* The calls of a line: one of an update's, or the line itself. */
+static size_t count_calls(const struct call *line, struct json_object **calls)
+{
+	*calls = NULL;
+	if (line->is_update && json_object_object_get_ex(line->line, "calls", calls))
+		return json_object_array_length(*calls);
+	return 1;
+}
+
+static struct json_object *call_at(const struct call *line, struct json_object *calls, size_t i)
+{
+	return calls != NULL ? json_object_array_get_idx(calls, i) : line->line;
+}
+
+int op_take_call_files(struct sendd *sendd, struct op *op, struct error *error)
+{
+	for (size_t i = 0; i < op->calls_count; i++) {
+		struct json_object *calls;
+		size_t count = op->calls[i].error.text[0] == '\0' ? count_calls(&op->calls[i], &calls) : 0;
+
+		for (size_t j = 0; j < count; j++) {
+			if (take_file(sendd, op, call_at(&op->calls[i], calls, j), error) != 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+/* Gives the message the file of its call; ERROR_INPUT where it could not be taken. */
+static int add_file(
+    struct op *op, struct json_object *call, struct store_message *message, struct error *error)
+{
+	for (struct call_file *file = op->call_files; file != NULL; file = file->next) {
+		if (file->call != call)
+			continue;
+		if (file->error.text[0] != '\0') {
+			*error = file->error;
 			return -1;
-		message->files[0] = (struct store_file){(char *)*name, spool, strrchr(value, '/') + 1};
+		}
+		file->is_used = true;
+		message->files[0] =
+		    (struct store_file){(char *)file->parameter, file->spool, (char *)file->name};
 		message->files_count = 1;
-		return 1;
 	}
 	return 0;
 }
@@ -59,7 +125,6 @@ static int queue_call(struct sendd *sendd, struct store_txn *txn, struct op *op,
     int64_t *id, struct error *error)
 {
 	struct store_message message = {.class = STORE_REPLY, .accepted_ms = clock_wall_ms(), .user = ""};
-	char spool[STORE_USER_BYTES];
 	const char *method = NULL;
 	int result;
 
@@ -68,7 +133,7 @@ static int queue_call(struct sendd *sendd, struct store_txn *txn, struct op *op,
 	    method[strspn(method, letters)] != '\0')
 		return error_set(error, ERROR_INPUT, "a call needs a \"method\" of letters");
 	if (json_get_int64(call, "chat_id", &message.chat, error) < 0 ||
-	    take_call_file(sendd, op, call, &message, spool, error) < 0)
+	    add_file(op, call, &message, error) != 0)
 		return -1;
 	message.method = (char *)method;
 	message.parameters =
@@ -96,17 +161,13 @@ static void result_duplicate(struct json_object *result)
 static int queue_calls(struct sendd *sendd, struct store_txn *txn, struct op *op, const struct call *line,
     struct json_object *result, struct error *error)
 {
-	struct json_object *calls = NULL, *ids = json_object_new_array();
+	struct json_object *calls, *ids = json_object_new_array();
 	struct error call_error = {.text = ""};
-	size_t count = 1;
+	size_t count = count_calls(line, &calls);
 	int64_t id = 0;
 
-	if (line->is_update && json_object_object_get_ex(line->line, "calls", &calls))
-		count = json_object_array_length(calls);
 	for (size_t i = 0; i < count; i++) {
-		struct json_object *call = calls ? json_object_array_get_idx(calls, i) : line->line;
-
-		if (queue_call(sendd, txn, op, call, &id, &call_error) == 0) {
+		if (queue_call(sendd, txn, op, call_at(line, calls, i), &id, &call_error) == 0) {
 			json_object_array_add(ids, json_object_new_int64(id));
 		} else if (call_error.kind != ERROR_INPUT) {
 			json_object_put(ids);

@@ -67,6 +67,17 @@ struct call {
 	struct error error; /* of the line as a whole; text "" is none */
 };
 
+/* The file of one of the calls, in the spool before the transaction; or what is wrong with it. */
+struct call_file {
+	struct call_file *next;
+	struct json_object *call;
+	const char *parameter;
+	char spool[STORE_USER_BYTES];
+	const char *name;   /* of call */
+	struct error error; /* text "" is none */
+	bool is_used;
+};
+
 /* A file of the spool that an op brings. */
 struct op_file {
 	char spool[STORE_USER_BYTES];
@@ -94,6 +105,7 @@ struct op {
 	char code[STORE_CODE_BYTES];
 	struct call *calls;
 	size_t calls_count;
+	struct call_file *call_files;
 	int64_t number; /* of the message that a queue request is about */
 	bool may_manage_all;
 	bool on; /* hold, not resume */
@@ -124,6 +136,9 @@ void op_reset(struct op *op);
 int op_queue(struct sendd *sendd, struct store_txn *txn, struct op *op, struct store_message *message,
     struct error *error);
 void op_note_id(struct op *op, int64_t id);
+
+/* Brings the files of all calls into the spool. -1 where the system fails. */
+int op_take_call_files(struct sendd *sendd, struct op *op, struct error *error);
 
 /* The idempotency key. 1 where it was used before: its first answer is given again. */
 int op_answer_again(struct store_txn *txn, struct op *op, struct error *error);
