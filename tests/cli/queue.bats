@@ -205,6 +205,10 @@ shown() {
 	fails 69 "message $id is delivered" tg-queue retry "$id"
 }
 
+resumed() {
+	[[ $(api GET /api/telegram/status | jq '.chats[0].paused') == false ]]
+}
+
 @test "a dead message is tried again, after the block has ended" {
 	begin
 	sim POST /sim/block '{"chat_id":1,"blocked":true}' >/dev/null
@@ -213,8 +217,7 @@ shown() {
 	[[ $(tg-queue) == *blocked* ]]
 	sim POST /sim/block '{"chat_id":1,"blocked":false}' >/dev/null
 	start_bot
-	say 1 /start
-	wait_chat 1 'This chat is linked to'
+	wait_until 10 resumed
 	stop_bot
 	[[ $(tg-queue) == *blocked* ]]
 	fault '{"method":"sendMessage","count":1,"kind":"error","status":400,"description":"Bad Request: no"}'
