@@ -5,7 +5,7 @@
 
 #include "xalloc.h"
 
-enum { QUEUE_KEY_BYTES = 2 * INT_BYTES + 1, RELEASE_STEPS = 10000 };
+enum { QUEUE_KEY_BYTES = 2 * INT_BYTES + 1, RELEASE_STEPS = 200 };
 
 static int put_owner(struct store_txn *txn, const struct store_message *message, unsigned char group,
     enum store_state state, struct error *error)
