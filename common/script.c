@@ -340,6 +340,19 @@ static int read_text(struct json_object *object, const char *key, char **place, 
 	return 0;
 }
 
+static int check_key(const char *key, struct error *error)
+{
+	if (key == NULL)
+		return 0;
+	if (strlen(key) > SCRIPT_KEY_MAX_BYTES)
+		return error_set(error, ERROR_INPUT, "\"key\" is longer than %d bytes", SCRIPT_KEY_MAX_BYTES);
+	for (const unsigned char *byte = (const unsigned char *)key; *byte != '\0'; byte++) {
+		if (*byte < ' ' || *byte == 0x7f)
+			return error_set(error, ERROR_INPUT, "\"key\" contains control characters");
+	}
+	return 0;
+}
+
 static int read_report(struct json_object *object, struct script_report *report, struct error *error)
 {
 	int found = json_get_bool(object, "notify", &report->notify, error);
@@ -355,8 +368,8 @@ static int read_report(struct json_object *object, struct script_report *report,
 	    read_text(object, "key", &report->key, error) != 0 ||
 	    json_get_bool(object, "silent", &report->silent, error) < 0)
 		return -1;
-	if (report->key != NULL && strlen(report->key) > SCRIPT_KEY_MAX_BYTES)
-		return error_set(error, ERROR_INPUT, "\"key\" is longer than %d bytes", SCRIPT_KEY_MAX_BYTES);
+	if (check_key(report->key, error) != 0)
+		return -1;
 	report->cooldown_ms = read_cooldown(object, report);
 	if (report->notify && report->message == NULL && report->image_path == NULL &&
 	    report->document_path == NULL)

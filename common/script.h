@@ -74,7 +74,8 @@ struct script_report {
 #define SCRIPT_COOLDOWN_DEFAULT_MS INT64_C(3600000)
 #define SCRIPT_COOLDOWN_MAX_MS (INT64_C(3650) * 86400000)
 
-enum { SCRIPT_KEY_MAX_BYTES = 256 };
+/* What tgtools-socket(7) takes as a key. */
+enum { SCRIPT_KEY_MAX_BYTES = 64 };
 
 /*
  * Reads stdout of a script: one JSON object with white space and a byte order mark around it, or lines

@@ -108,6 +108,10 @@ static const struct parse_case {
     {"{\"notify\":true,\"message\":\"x\",\"title\":[]}", "\"title\" must be", NULL, false, NULL, 0},
     {"{\"notify\":true,\"message\":\"x\",\"image_path\":{}}", "\"image_path\" must", NULL, false, NULL, 0},
     {"{\"notify\":true,\"message\":\"x\",\"silent\":\"no\"}", "\"silent\" must be", NULL, false, NULL, 0},
+    {"{\"notify\":true,\"message\":\"x\",\"key\":\"a\\n\"}", "control characters", NULL, false, NULL, 0},
+    {"{\"notify\":true,\"message\":\"x\",\"key\":"
+     "\"0123456789012345678901234567890123456789012345678901234567890123x\"}",
+	"longer than 64 bytes", NULL, false, NULL, 0},
     {"{\"notify\":true,\"message\":\"x\",\"key\":7}", "\"key\" must be", NULL, false, NULL, 0},
     {"{\"notify\":true,\"message\":\"x\",\"title\":null,\"key\":null}", NULL, NULL, true, "x", HOUR_MS},
     {"{\"notify\":true,\"message\":\"x\",\"data\":{\"v\":1},\"more\":[1]}", NULL, NULL, true, "x", HOUR_MS},
