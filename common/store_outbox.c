@@ -356,15 +356,14 @@ int store_outbox_bury(struct store_txn *txn, const struct store_message *message
 	return put_owner(txn, message, OWNER_OUTBOX, uncertain ? STORE_UNCERTAIN : STORE_DEAD, error);
 }
 
-static bool is_buried(enum store_state state)
-{
-	return state == STORE_DEAD || state == STORE_UNCERTAIN;
-}
-
-static int remove_dead(struct store_txn *txn, const struct store_message *message, struct error *error)
+/* From the dead, or from those that wait; its owner stays. */
+static int take_out(
+    struct store_txn *txn, enum store_state state, const struct store_message *message, struct error *error)
 {
 	struct store_key key;
 
+	if (state != STORE_DEAD && state != STORE_UNCERTAIN)
+		return remove_waiting(txn, message, error);
 	id_key(&key, message->id);
 	return table_remove(txn, TABLE_DEAD, &key, error) < 0 ? -1 : 0;
 }
@@ -372,10 +371,7 @@ static int remove_dead(struct store_txn *txn, const struct store_message *messag
 int store_outbox_cancel(
     struct store_txn *txn, enum store_state state, const struct store_message *message, struct error *error)
 {
-	int result =
-	    is_buried(state) ? remove_dead(txn, message, error) : remove_waiting(txn, message, error);
-
-	if (result != 0 || remove_owner(txn, message, error) != 0)
+	if (take_out(txn, state, message, error) != 0 || remove_owner(txn, message, error) != 0)
 		return -1;
 	return remove_files(txn, message, error);
 }
@@ -383,10 +379,7 @@ int store_outbox_cancel(
 int store_outbox_revive(struct store_txn *txn, enum store_state state, struct store_message *message,
     int64_t now_ms, struct error *error)
 {
-	int result =
-	    is_buried(state) ? remove_dead(txn, message, error) : remove_waiting(txn, message, error);
-
-	if (result != 0 || store_chat_resolve(txn, &message->chat, error) != 0)
+	if (take_out(txn, state, message, error) != 0 || store_chat_resolve(txn, &message->chat, error) != 0)
 		return -1;
 	message->due_ms = 0;
 	message->ended_ms = 0;

@@ -8,50 +8,13 @@ cd "$(dirname "$0")/../.."
 bin=${1:-build}/bin
 messages=${2:-50000}
 queued=${3:-1000000}
-dir=$(mktemp -d /tmp/tgt.XXXXXX)
-pids=
-trap 'kill $pids 2>/dev/null; wait; rm -rf "$dir"' EXIT
-trap 'exit 130' INT TERM HUP
+. tests/bench/bench.sh
 
-"$bin/tg-sim" --port-file "$dir/port" >/dev/null &
-pids=$!
-while [ ! -s "$dir/port" ]; do sleep 0.05; done
-port=$(cat "$dir/port")
-(umask 077 && echo 123456:TEST-TOKEN-for-the-simulator-0000000 >"$dir/token")
-cat >"$dir/tgtools.yaml" <<YAML
-telegram: {token_file: $dir/token, api_url: "http://127.0.0.1:$port"}
-store: {path: $dir/store, map_size: 8G}
-socket: {path: $dir/sock, group: "", mode: "0600"}
-delivery: {overall_per_second: 0, chat_per_second: 0, group_per_minute: 0, parallel: 128}
-log: {level: warning}
-YAML
 api()
 {
 	curl -fsS --unix-socket "$dir/sock" "http://localhost$1" -X "$2" --data-binary "${3-@/dev/null}"
 }
 
-python3 - "$dir" <<'PY'
-import sys
-with open(sys.argv[1] + "/lines", "w") as out:
-    for i in range(5000):
-        out.write('{"method":"sendMessage","chat_id":%d,"text":"line %05d of some sixty characters, as a report has"}\n'
-                  % (i % 1000 + 1, i))
-PY
-curl_chats='url = "http://127.0.0.1:%s/sim/chat"\ndata = "{\\"chat_id\\":%d,\\"type\\":\\"private\\"}"\n'
-# shellcheck disable=SC2059 # the format is ours
-for chat in $(seq 1000); do
-	[ "$chat" -eq 1 ] || echo next
-	printf "$curl_chats" "$port" "$chat"
-done >"$dir/chats"
-curl -s -K "$dir/chats" >/dev/null
-
-start()
-{
-	"$bin/tg-sendd" -c "$dir/tgtools.yaml" 2>>"$dir/log" &
-	sendd=$!
-	pids="$pids $sendd"
-	while ! curl -s --unix-socket "$dir/sock" http://x/health >/dev/null; do sleep 0.02; done
-}
 queue()
 {
 	left=$1
@@ -83,7 +46,14 @@ measure()
 	memory
 }
 
-start
+# shellcheck disable=SC2119 # no options
+start_sim
+write_config 'overall_per_second: 0, chat_per_second: 0, group_per_minute: 0, parallel: 128'
+start_sendd
+make_chats 1000
+make_calls 5000 1000 >"$dir/lines"
+printf '%-32s ' "libcurl alone, 8 in parallel:"
+"$bin/../tests/bench/bench_curl" "http://127.0.0.1:$port/bot$(cat "$dir/token")/sendMessage" 8 "$messages"
 api /queue/hold POST >/dev/null
 queue "$messages"
 measure "short queue:"
@@ -92,7 +62,7 @@ measured=$took
 queue $((queued + messages))
 echo "with $queued queued:"; memory
 kill "$sendd"; wait "$sendd" || true
-start
+start_sendd
 echo "after a restart:"; memory
 measure "long queue:"
 echo "long to short: $((took * 100 / measured)) %"

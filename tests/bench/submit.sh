@@ -6,26 +6,13 @@ set -eu
 cd "$(dirname "$0")/../.."
 bin=${1:-build}/bin
 requests=${2:-20000}
-dir=$(mktemp -d /tmp/tgt.XXXXXX)
-pids=
-trap 'kill $pids 2>/dev/null; wait; rm -rf "$dir"' EXIT
-trap 'exit 130' INT TERM HUP
+. tests/bench/bench.sh
 
-"$bin/tg-sim" --port-file "$dir/port" >/dev/null &
-pids=$!
-while [ ! -s "$dir/port" ]; do sleep 0.05; done
-port=$(cat "$dir/port")
-(umask 077 && echo 123456:TEST-TOKEN-for-the-simulator-0000000 >"$dir/token")
-cat >"$dir/tgtools.yaml" <<YAML
-telegram: {token_file: $dir/token, api_url: "http://127.0.0.1:$port"}
-store: {path: $dir/store, map_size: 2G}
-socket: {path: $dir/sock, group: "", mode: "0600"}
-log: {level: warning}
-YAML
-"$bin/tg-sendd" -c "$dir/tgtools.yaml" 2>"$dir/log" &
-pids="$pids $!"
-while ! curl -s --unix-socket "$dir/sock" http://x/health >/dev/null; do sleep 0.05; done
-curl -s "http://127.0.0.1:$port/sim/chat" -d '{"chat_id":1,"type":"private"}' >/dev/null
+# shellcheck disable=SC2119 # no options
+start_sim
+write_config 'parallel: 16'
+start_sendd
+make_chats 1
 
 body='{"method":"sendMessage","chat_id":1,"text":"a line of some sixty characters, as a report has them"}'
 run()
