@@ -406,6 +406,47 @@ static void holds_and_the_quiet_of_telegram_are_kept(void **state)
 	assert_int_equal(until_ms, 77);
 }
 
+/* ---- files that wait for their message ---- */
+
+static void a_staged_file_is_its_accounts_own_and_lasts_an_hour(void **state)
+{
+	struct fixture *f = *state;
+	struct store_staged staged = {.name = "a.png", .size_bytes = 7, .staged_ms = 1000}, found;
+
+	assert_int_equal(store_staged_put(f->txn, "alice", "aaa", &staged, &f->error), 1);
+	staged.staged_ms = 2000;
+	assert_int_equal(store_staged_put(f->txn, "bob", "bbb", &staged, &f->error), 1);
+	commit(f);
+	assert_int_equal(store_staged_get(f->txn, "alice", "aaa", &found, &f->error), 1);
+	assert_string_equal(found.name, "a.png");
+	assert_int_equal(found.size_bytes, 7);
+	assert_int_equal(store_staged_get(f->txn, "bob", "aaa", &found, &f->error), 0);
+	assert_int_equal(
+	    store_staged_trim(f->txn, 1000 + STORE_STAGED_KEEP_MS, 10, on_spool, f, &f->error), 0);
+	assert_int_equal(f->count, 0);
+	assert_int_equal(
+	    store_staged_trim(f->txn, 1001 + STORE_STAGED_KEEP_MS, 10, on_spool, f, &f->error), 0);
+	assert_int_equal(f->count, 1);
+	assert_string_equal(f->found[0], "aaa");
+	assert_int_equal(store_staged_get(f->txn, "alice", "aaa", &found, &f->error), 0);
+	assert_int_equal(store_staged_remove(f->txn, "bob", "bbb", &f->error), 1);
+	assert_int_equal(store_staged_remove(f->txn, "bob", "bbb", &f->error), 0);
+}
+
+static void an_account_has_twenty_staged_files_at_most(void **state)
+{
+	struct fixture *f = *state;
+	struct store_staged staged = {.name = "a"};
+	char name[16];
+
+	for (int i = 0; i < STORE_STAGED_MAX; i++) {
+		snprintf(name, sizeof name, "file%d", i);
+		assert_int_equal(store_staged_put(f->txn, "alice", name, &staged, &f->error), 1);
+	}
+	assert_int_equal(store_staged_put(f->txn, "alice", "more", &staged, &f->error), 0);
+	assert_int_equal(store_staged_put(f->txn, "alicea", "more", &staged, &f->error), 1);
+}
+
 /* ---- the schedule ---- */
 
 static void on_due(void *context, const struct store_message *message)
@@ -534,6 +575,8 @@ int main(void)
 	    TEST(what_was_sent_under_a_key_is_known_by_chat_and_part),
 	    TEST(keys_that_nobody_uses_are_forgotten_unless_something_waits),
 	    TEST(holds_and_the_quiet_of_telegram_are_kept),
+	    TEST(a_staged_file_is_its_accounts_own_and_lasts_an_hour),
+	    TEST(an_account_has_twenty_staged_files_at_most),
 	    TEST(what_is_due_is_queued_in_the_order_of_its_times),
 	    TEST(a_chat_that_became_another_takes_its_queue_along),
 	    TEST(the_history_is_shown_backwards_and_since_a_time),
