@@ -21,7 +21,7 @@ enum {
 	CONNECTIONS_PER_UID = 64,
 	STOP_MS = 10000,
 	HOUSEKEEPING_MS = 3600000,
-	RELEASE_MS = 20,
+	RELEASE_MS = 2,
 };
 
 #define PROGRAM "tg-sendd"
