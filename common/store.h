@@ -289,6 +289,10 @@ struct store_chat {
 typedef bool store_chat_fn(void *context, const struct store_chat *chat);
 int store_outbox_chats(struct store_txn *txn, store_chat_fn *fn, void *context, struct error *error);
 
+/* The chats of the messages that are started: an attempt was under way when the process ended. */
+typedef void store_started_fn(void *context, int64_t chat);
+int store_outbox_started(struct store_txn *txn, store_started_fn *fn, void *context, struct error *error);
+
 /* The user of a message in the outbox. 1, 0, -1. */
 int store_outbox_user(struct store_txn *txn, int64_t id, char user[STORE_USER_BYTES], struct error *error);
 

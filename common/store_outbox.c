@@ -537,6 +537,28 @@ int store_outbox_chats(struct store_txn *txn, store_chat_fn *fn, void *context, 
 	return result;
 }
 
+int store_outbox_started(struct store_txn *txn, store_started_fn *fn, void *context, struct error *error)
+{
+	struct store_message message;
+	struct store_key key;
+	MDB_val value;
+	int found, waits;
+
+	for (key_init(&key); (found = table_seek(txn, TABLE_STARTED, &key, &value, error)) == 1;
+	     key_increment(&key)) {
+		if (key.len != INT_BYTES)
+			return store_damaged(error, "attempt");
+		waits = message_get_waiting(txn, int64_read(key.bytes), &message, error);
+		if (waits < 0)
+			return -1;
+		if (waits == 0)
+			continue;
+		fn(context, message.chat);
+		store_message_free(&message);
+	}
+	return found;
+}
+
 int store_outbox_user(struct store_txn *txn, int64_t id, char user[STORE_USER_BYTES], struct error *error)
 {
 	struct store_message message;

@@ -528,6 +528,15 @@ static void load_delivery(void *context, int64_t chat, int64_t delivered_ms)
 	sched_sent(sendd->sched, chat, now - (age_ms > 0 ? age_ms : 0), now);
 }
 
+/* It may have reached Telegram just before the end. */
+static void load_started(void *context, int64_t chat)
+{
+	struct sendd *sendd = context;
+	int64_t now = clock_monotonic_ms();
+
+	sched_sent(sendd->sched, chat, now, now);
+}
+
 enum { PACE_WINDOW_MS = 60000 };
 
 static int load_waits(struct sendd *sendd, struct store_txn *txn, struct error *error)
@@ -535,6 +544,7 @@ static int load_waits(struct sendd *sendd, struct store_txn *txn, struct error *
 	int64_t now = clock_monotonic_ms(), wall = clock_wall_ms(), quiet_until_ms;
 
 	if (store_history_since(txn, wall - PACE_WINDOW_MS, load_delivery, sendd, error) != 0 ||
+	    store_outbox_started(txn, load_started, sendd, error) != 0 ||
 	    store_holds_each(txn, load_hold, sendd, error) != 0 ||
 	    store_quiet_get(txn, &quiet_until_ms, error) != 0)
 		return -1;

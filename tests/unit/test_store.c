@@ -328,10 +328,17 @@ static void recent_deliveries_are_found_whatever_their_ids(void **state)
 	assert_int_equal(sum, 6);
 }
 
+static void count_chat_5(void *context, int64_t chat)
+{
+	assert_int_equal(chat, 5);
+	++*(int *)context;
+}
+
 static void an_attempt_is_remembered(void **state)
 {
 	struct fixture *f = *state;
 	struct store_message message;
+	int started = 0;
 
 	add(f, 5, STORE_NOTIFICATION, "alice");
 	assert_int_equal(store_outbox_head(f->txn, 5, &message, &f->error), 1);
@@ -353,6 +360,8 @@ static void an_attempt_is_remembered(void **state)
 	assert_int_equal(store_outbox_head(f->txn, 5, &message, &f->error), 1);
 	assert_true(message.started);
 	assert_int_equal(message.attempts, 4);
+	assert_int_equal(store_outbox_started(f->txn, count_chat_5, &started, &f->error), 0);
+	assert_int_equal(started, 1);
 	assert_int_equal(store_outbox_update(f->txn, &message, &f->error), 0);
 	store_message_free(&message);
 	assert_int_equal(store_outbox_head(f->txn, 5, &message, &f->error), 1);
