@@ -51,8 +51,8 @@ static int sweep_sent(struct store_txn *txn, struct store_key key, int64_t befor
 	for (int i = 0; i < SWEEP_STEPS && found == 1; i++) {
 		key_increment(&key);
 		found = table_seek(txn, TABLE_SENT, &key, &value, error);
-		if (found == 1 && decode_sent(&value, &sent, error) == 1 && sent.updated_ms < before_ms &&
-		    table_remove(txn, TABLE_SENT, &key, error) < 0)
+		if (found == 1 && decode_sent(&value, &sent, error) == 1 && sent.queued_id == 0 &&
+		    sent.updated_ms < before_ms && table_remove(txn, TABLE_SENT, &key, error) < 0)
 			return -1;
 	}
 	return found < 0 ? -1 : 0;
