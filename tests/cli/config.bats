@@ -30,7 +30,7 @@ refuses() {
 	local words
 	read -ra words <<<"$1"
 	shift
-	run --separate-stderr "${words[@]}" "$@" </dev/null
+	run --separate-stderr "${words[0]}" "$@" "${words[@]:1}" </dev/null
 	echo "${words[0]}: exit $status: $stderr"
 	[[ $status == 78 && -z $output && $stderr == "${words[0]}: $expected" ]]
 }

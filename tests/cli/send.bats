@@ -93,6 +93,12 @@ start_json() {
 	PIDS[json]=$!
 }
 
+# takes_signals NAME: SIGTERM is blocked and waited for, and not only by the shell that becomes tg-send.
+takes_signals() {
+	awk '/^Name:/ { name = $2 } /^SigBlk:/ { blocked = $2 } END { exit name != "tg-send" || blocked !~ /4...$/ }' \
+		"/proc/${PIDS[$1]}/status"
+}
+
 # ends CODE NAME: with that exit code.
 ends() {
 	local code=0
@@ -500,8 +506,7 @@ targets: [{name: ops, chat: -1001234567890, senders: [$(id -un)]}]"
 @test "--json: a signal ends it, and it says where calls are left" {
 	write_config
 	start_json
-	# From here on it takes signals: SIGTERM is blocked and waited for.
-	wait_until 5 grep -q '^SigBlk:.*4...$' "/proc/${PIDS[json]}/status"
+	wait_until 5 takes_signals json
 	ends 0 json
 	exec 5>&-
 	start_json
