@@ -1,6 +1,6 @@
 #!/bin/sh
 # Whether tg-sendd takes submissions as fast while Telegram is away as while it is there, and how a
-# synced commit for many clients compares with one for each.
+# synced commit for many clients compares with one for each; beside them what the bare libraries do.
 #   sh tests/bench/submit.sh [BUILD] [REQUESTS]
 set -eu
 cd "$(dirname "$0")/../.."
@@ -15,13 +15,20 @@ start_sendd
 make_chats 1
 
 body='{"method":"sendMessage","chat_id":1,"text":"a line of some sixty characters, as a report has them"}'
+# run NAME SOCKET CLIENTS REQUESTS
 run()
 {
-	printf '%-42s' "$1, $2 clients:"
-	"$bin/../tests/bench/bench_submit" "$dir/sock" /calls "$body" "$2" "$3"
+	printf '%-42s' "$1, $3 clients:"
+	"$bin/../tests/bench/bench_submit" "$2" /calls "$body" "$3" "$4"
 }
-run "Telegram there" 1 $((requests / 10))
-run "Telegram there" 32 "$requests"
+mkdir "$dir/bare"
+"$bin/../tests/bench/bench_bare" "$dir/bare.sock" "$dir/bare" &
+pids="$pids $!"
+while [ ! -S "$dir/bare.sock" ]; do sleep 0.05; done
+run "the bare libraries" "$dir/bare.sock" 1 $((requests / 10))
+run "the bare libraries" "$dir/bare.sock" 32 "$requests"
+run "Telegram there" "$dir/sock" 1 $((requests / 10))
+run "Telegram there" "$dir/sock" 32 "$requests"
 curl -s "http://127.0.0.1:$port/sim/fault" -d '{"method":"*","count":-1,"kind":"refuse","ms":600000}' >/dev/null
-run "Telegram away" 1 $((requests / 10))
-run "Telegram away" 32 "$requests"
+run "Telegram away" "$dir/sock" 1 $((requests / 10))
+run "Telegram away" "$dir/sock" 32 "$requests"
