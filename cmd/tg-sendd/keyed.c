@@ -135,7 +135,10 @@ int keyed_prepare(
 
 /* ---- when one is accepted ---- */
 
-/* Takes the place of the message that waits under its key: 1; 0 where that one is gone or under way. */
+/*
+ * Takes the place of the message that waits under its key: 1; 0 where that one is gone or under way. Its class
+ * becomes that one's in any case: in another class it could be sent first, and be overwritten by the older one.
+ */
 static int take_place(struct sendd *sendd, struct store_txn *txn, int64_t id, struct store_message *message,
     struct error *error)
 {
@@ -145,8 +148,9 @@ static int take_place(struct sendd *sendd, struct store_txn *txn, int64_t id, st
 
 	if (found != 1)
 		return found;
-	if (state == STORE_QUEUED && old.chat == message->chat && old.class == message->class &&
-	    !is_deletion(&old)) {
+	if ((state == STORE_QUEUED || state == STORE_STARTED) && old.chat == message->chat)
+		message->class = old.class;
+	if (state == STORE_QUEUED && old.chat == message->chat) {
 		message->id = id;
 		message->told_to_wait = old.told_to_wait;
 		message->not_before_ms = old.not_before_ms;

@@ -180,6 +180,22 @@ link_daemon() {
 
 # ---- what has the same key ----
 
+@test "the newest under a key wins also where the one before has less urgency" {
+	begin
+	hold
+	first=$(send '{"text":"old","key":"k","bulk":true}')
+	[[ $(send '{"text":"new","key":"k"}') == "$first" ]]
+	resume
+	wait_settled
+	[[ $(texts) == new ]]
+	# The one before fails, and waits for its next try behind nobody.
+	fault '{"method":"editMessageText","kind":"http","status":502,"count":1}'
+	send '{"text":"older","key":"k","bulk":true}' >/dev/null
+	send '{"text":"newest","key":"k"}' >/dev/null
+	wait_settled
+	[[ $(texts) == newest ]]
+}
+
 @test "of what waits under a key only the newest is sent" {
 	local first
 	begin
