@@ -339,15 +339,8 @@ static int read_options(int argc, char **argv, struct options *options)
 		case 'c':
 			options->config_path = optarg;
 			break;
-		case 'V':
-			return program_print(PROGRAM, "tg-link " TGTOOLS_VERSION "\n",
-			    strlen("tg-link " TGTOOLS_VERSION "\n"));
-		case 'h':
-			return program_help(PROGRAM, help);
-		case ':':
-			return program_bad_usage(PROGRAM, "an option lacks its value", USAGE);
 		default:
-			return program_bad_usage(PROGRAM, "unknown option", USAGE);
+			return program_option(PROGRAM, option, argv, help, USAGE);
 		}
 	}
 	return -1;

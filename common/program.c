@@ -1,12 +1,14 @@
 #include "program.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "fd.h"
+#include "utf8.h"
 
 int program_fail(const char *name, const struct error *error)
 {
@@ -18,6 +20,24 @@ int program_bad_usage(const char *name, const char *what, const char *usage)
 {
 	fprintf(stderr, "%s: %s; %s\n", name, what, usage);
 	return EX_USAGE;
+}
+
+int program_option(const char *name, int option, char *const *argv, const char *help, const char *usage)
+{
+	const char *problem = option == ':' ? "lacks its value" : "is unknown";
+	char what[128];
+
+	if (option == 'V')
+		return program_version(name);
+	if (option == 'h')
+		return program_help(name, help);
+	/* Of several short options in one word getopt tells which one it is. */
+	if (optopt > ' ' && optopt < 0x7f && strncmp(argv[optind - 1], "--", 2) != 0)
+		snprintf(what, sizeof what, "option -%c %s", optopt, problem);
+	else
+		snprintf(what, sizeof what, "option %.64s %s", argv[optind - 1], problem);
+	utf8_make_line(what);
+	return program_bad_usage(name, what, usage);
 }
 
 int program_print(const char *name, const char *text, size_t len)

@@ -59,15 +59,15 @@ static int read_options(int argc, char **argv, struct options *options)
 	    {"verbose", no_argument, NULL, 'v'}, {"only", required_argument, NULL, 'o'},
 	    {"home", required_argument, NULL, 'H'}, {"config", required_argument, NULL, 'c'},
 	    {"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	bool good = true;
 	int option;
 
 	opterr = 0;
-	while (good && (option = getopt_long(argc, argv, "j:lnvc:Vh", names, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":j:lnvc:Vh", names, NULL)) != -1) {
 		switch (option) {
 		case 'j':
-			good = num_int64(optarg, 1, JOBS_MAX, &options->jobs) == 0;
-			break;
+			if (num_int64(optarg, 1, JOBS_MAX, &options->jobs) == 0)
+				break;
+			return program_bad_usage(PROGRAM, "-j takes a number from 1 to 64", USAGE);
 		case 'l':
 			options->list = true;
 			break;
@@ -79,25 +79,21 @@ static int read_options(int argc, char **argv, struct options *options)
 			break;
 		case 'o':
 			options->only = optarg;
-			good = script_name_is_valid(optarg);
-			break;
+			if (script_name_is_valid(optarg))
+				break;
+			return program_bad_usage(
+			    PROGRAM, "--only takes the name of a script, without its directory", USAGE);
 		case 'H':
 			options->home = optarg;
 			break;
 		case 'c':
 			options->config = optarg;
 			break;
-		case 'V':
-			return program_version(PROGRAM);
-		case 'h':
-			return program_help(PROGRAM, help);
 		default:
-			good = false;
+			return program_option(PROGRAM, option, argv, help, USAGE);
 		}
 	}
-	if (good && optind == argc)
-		return -1;
-	return program_bad_usage(PROGRAM, "bad option or argument", USAGE);
+	return optind == argc ? -1 : program_bad_usage(PROGRAM, "unexpected argument", USAGE);
 }
 
 /* Ours, and nobody else may change what is in it. */

@@ -48,7 +48,7 @@ static int read_options(int argc, char **argv, struct options *options)
 	int option;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "c:Vh", longs, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":c:Vh", longs, NULL)) != -1) {
 		switch (option) {
 		case 'c':
 			options->config = optarg;
@@ -59,12 +59,8 @@ static int read_options(int argc, char **argv, struct options *options)
 		case NO_STORE:
 			options->no_store = true;
 			break;
-		case 'V':
-			return program_version(PROGRAM);
-		case 'h':
-			return program_help(PROGRAM, help);
 		default:
-			return program_bad_usage(PROGRAM, "unknown option, or one without its value", USAGE);
+			return program_option(PROGRAM, option, argv, help, USAGE);
 		}
 	}
 	return optind == argc ? -1 : program_bad_usage(PROGRAM, "unexpected argument", USAGE);

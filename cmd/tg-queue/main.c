@@ -123,7 +123,7 @@ static const char *settle(struct options *options)
 }
 
 /* Returns -1 to go on, else the exit code. */
-static int read_option(int option, struct options *options)
+static int read_option(int option, char *const *argv, struct options *options)
 {
 	switch (option) {
 	case 'a':
@@ -148,14 +148,8 @@ static int read_option(int option, struct options *options)
 	case 'c':
 		options->config_path = optarg;
 		return -1;
-	case 'V':
-		return program_version(PROGRAM);
-	case 'h':
-		return program_help(PROGRAM, help);
-	case ':':
-		return program_bad_usage(PROGRAM, "an option lacks its value", USAGE);
 	default:
-		return program_bad_usage(PROGRAM, "unknown option", USAGE);
+		return program_option(PROGRAM, option, argv, help, USAGE);
 	}
 }
 
@@ -167,7 +161,7 @@ static int read_options(int argc, char **argv, struct options *options)
 
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":aju:n:qc:Vh", long_options, NULL)) != -1) {
-		code = read_option(option, options);
+		code = read_option(option, argv, options);
 		if (code >= 0)
 			return code;
 	}

@@ -25,6 +25,7 @@
 
 #define PROGRAM "tg-send"
 #define USAGE "usage: tg-send [options] [text ...]"
+#define DASH_HINT " (a text that starts with - comes after --)"
 
 static const char help[] =
     USAGE "\n"
@@ -202,20 +203,7 @@ static int take_thread(struct compose *message, struct error *error)
 	return error_set(error, ERROR_USAGE, "--thread takes the number of a topic, not '%.64s'", optarg);
 }
 
-/* word: where getopt_long stands. */
-static int explain_option(int problem, const char *word, struct error *error)
-{
-	char letter[3] = {'-', (char)optopt, '\0'};
-
-	if (optopt > 0 && optopt < OPTION_JSON)
-		word = letter;
-	if (problem == ':')
-		return error_set(error, ERROR_USAGE, "no value for %.64s", word);
-	return error_set(
-	    error, ERROR_USAGE, "unknown option %.64s (a text that starts with - comes after --)", word);
-}
-
-static int take_option(struct options *options, int option, const char *word, struct error *error)
+static int take_option(struct options *options, int option, struct error *error)
 {
 	struct compose *message = &options->message;
 
@@ -255,12 +243,8 @@ static int take_option(struct options *options, int option, const char *word, st
 	case 'c':
 		options->config_path = optarg;
 		return 0;
-	case OPTION_JSON:
-	case 'V':
-	case 'h':
+	default: /* OPTION_JSON: being seen is all */
 		return 0;
-	default:
-		return explain_option(option, word, error);
 	}
 }
 
@@ -286,12 +270,10 @@ static int read_options(int argc, char **argv, struct options *options)
 
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
-		if (take_option(options, option, argv[optind - 1], &error) != 0)
+		if (option == 'V' || option == 'h' || option == ':' || option == '?')
+			return program_option(PROGRAM, option, argv, help, USAGE DASH_HINT);
+		if (take_option(options, option, &error) != 0)
 			return program_bad_usage(PROGRAM, error.text, USAGE);
-		if (option == 'V')
-			return program_version(PROGRAM);
-		if (option == 'h')
-			return program_help(PROGRAM, help);
 	}
 	options->message.words = argv + optind;
 	options->message.words_count = (size_t)(argc - optind);

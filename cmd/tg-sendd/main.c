@@ -45,7 +45,7 @@ static int read_options(int argc, char **argv, const char **config_path, bool *c
 	int option;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "c:Vh", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":c:Vh", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
 			*config_path = optarg;
@@ -53,12 +53,8 @@ static int read_options(int argc, char **argv, const char **config_path, bool *c
 		case CHECK_STORE:
 			*check_store = true;
 			break;
-		case 'V':
-			return program_version(PROGRAM);
-		case 'h':
-			return program_help(PROGRAM, help);
 		default:
-			return program_bad_usage(PROGRAM, "unknown option, or one without its value", USAGE);
+			return program_option(PROGRAM, option, argv, help, USAGE);
 		}
 	}
 	return optind == argc ? -1 : program_bad_usage(PROGRAM, "unexpected argument", USAGE);

@@ -44,6 +44,18 @@ refuses() {
 	done < <(programs)
 }
 
+# Who mistyped one of ten options wants to know which.
+@test "every program names the option that it does not know, or that lacks its value, and exits 64" {
+	local program problem
+	for program in $(programs | cut -d ' ' -f 1); do
+		for problem in '--no-such-option' '-?' $'--\e[31m' --config; do
+			run --separate-stderr "$program" "$problem" </dev/null
+			echo "$program $problem: exit $status: $stderr"
+			[[ $status == 64 && ${#stderr_lines[@]} == 1 && $stderr == "$program: "*"${problem/$'\e'/?}"*"; usage: $program"* ]]
+		done
+	done
+}
+
 @test "every program takes the file from the environment, and -c before it" {
 	printf 'log: {level: loud}\n' >"$CONFIG"
 	export TGTOOLS_CONFIG=$CONFIG

@@ -374,9 +374,9 @@ targets: [{name: ops, chat: -1001234567890, senders: [$(id -un)]}]"
 
 @test "what cannot be meant is said, and nothing is sent" {
 	write_config
-	fails 64 'unknown option -5 (a text that starts with - comes after --)' tg-send -5 degrees
-	fails 64 'unknown option --file' tg-send --file report.pdf
-	fails 64 'no value for -T' tg-send -T
+	fails 64 'option -5 is unknown; usage: tg-send [options] [text ...] (a text that starts with - comes after --)' tg-send -5 degrees
+	fails 64 'option --file is unknown' tg-send --file report.pdf
+	fails 64 'option -T lacks its value' tg-send -T
 	fails 64 'a file is sent with -a' tg-send -f report.pdf
 	fails 64 '--lang goes with --pre' tg-send --lang c x
 	fails 64 '--name goes with' tg-send --name n x
