@@ -136,8 +136,9 @@ int keyed_prepare(
 /* ---- when one is accepted ---- */
 
 /*
- * Takes the place of the message that waits under its key: 1; 0 where that one is gone or under way. Its class
- * becomes that one's in any case: in another class it could be sent first, and be overwritten by the older one.
+ * Takes the place of the message that waits under its key: 1; 0 where that one is gone or under way. Its
+ * class becomes that one's in any case: in another class it could be sent first, and be overwritten by the
+ * older one.
  */
 static int take_place(struct sendd *sendd, struct store_txn *txn, int64_t id, struct store_message *message,
     struct error *error)
