@@ -11,9 +11,9 @@
 #include "clock.h"
 #include "fd.h"
 #include "json.h"
+#include "lines.h"
 #include "log.h"
 #include "loop.h"
-#include "lines.h"
 
 enum {
 	OUTPUT_HIGH_BYTES = 256 << 10, /* with so much unread, no further update is handled */

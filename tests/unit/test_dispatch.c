@@ -15,9 +15,9 @@
 #include <cmocka.h>
 
 #include "json.h"
+#include "lines.h"
 #include "log.h"
 #include "path.h"
-#include "tg-dispatch/lines.h"
 #include "tg-dispatch/reply.h"
 #include "xalloc.h"
 

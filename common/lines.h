@@ -1,6 +1,6 @@
 /* Lines of a stream, capped and counted: what is too long is skipped, and the lines after it are found. */
-#ifndef TG_DISPATCH_LINES_H
-#define TG_DISPATCH_LINES_H
+#ifndef TGTOOLS_LINES_H
+#define TGTOOLS_LINES_H
 
 #include <stdbool.h>
 #include <stddef.h>
