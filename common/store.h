@@ -139,6 +139,25 @@ int store_code_take(struct store_txn *txn, const char *user, const char *code, i
 int store_cooldown_claim(struct store_txn *txn, const char *user, const char *script, int64_t now_ms,
     int64_t cooldown_ms, int64_t *left_ms, struct error *error);
 
+/*
+ * When a user's script has sent something, with or without a cooldown. Kept for STORE_SCRIPT_KEEP_MS, and of
+ * the STORE_SCRIPTS_MAX scripts of a user that sent something last.
+ */
+#define STORE_SCRIPT_KEEP_MS (30 * INT64_C(86400000))
+enum { STORE_SCRIPTS_MAX = 1000, STORE_SCRIPT_BYTES = 65 };
+int store_script_sent(
+    struct store_txn *txn, const char *user, const char *script, int64_t now_ms, struct error *error);
+
+struct store_script {
+	char name[STORE_SCRIPT_BYTES];
+	int64_t last_sent_ms;	   /* 0: not known */
+	int64_t cooldown_until_ms; /* may be over; 0: there was none */
+};
+typedef void store_script_fn(void *context, const struct store_script *script);
+/* What is known of a user's scripts, by name. */
+int store_scripts_each(
+    struct store_txn *txn, const char *user, store_script_fn *fn, void *context, struct error *error);
+
 /* ---- what was submitted under an idempotency key ---- */
 
 enum { STORE_KEY_MAX = 64, STORE_KEY_KEEP_MS = 8 * 86400000 };

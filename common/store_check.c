@@ -191,6 +191,26 @@ static int check_counts(struct check *check, struct error *error)
 	return 0;
 }
 
+/* That of a version which did not know when a script sent something last is one number short. */
+static int check_cooldowns(struct check *check, struct error *error)
+{
+	struct store_key key;
+	MDB_val value;
+	int found;
+
+	for (key_init(&key); (found = table_seek(check->txn, TABLE_COOLDOWNS, &key, &value, error)) == 1;
+	     key_increment(&key)) {
+		const unsigned char *nul = memchr(key.bytes, '\0', key.len);
+
+		if (nul == NULL || nul + 1 == key.bytes + key.len || key.bytes[key.len - 1] != '\0')
+			find(check, "cooldowns: an entry without a name");
+		else if (value.mv_size != INT_BYTES && value.mv_size != 2 * (size_t)INT_BYTES)
+			find(check, "cooldown of %.64s: it has %zu bytes", (const char *)nul + 1,
+			    value.mv_size);
+	}
+	return found;
+}
+
 static bool check_link(void *context, const struct store_link *link)
 {
 	struct check *check = context;
@@ -210,7 +230,8 @@ static int check_all(struct check *check, struct error *error)
 	    check_messages(check, TABLE_DEAD, check_dead, error) != 0 ||
 	    check_messages(check, TABLE_HISTORY, check_delivered, error) != 0 ||
 	    check_pointers(check, TABLE_SCHEDULED, "schedule", error) != 0 ||
-	    check_owners(check, error) != 0 || check_counts(check, error) != 0)
+	    check_owners(check, error) != 0 || check_counts(check, error) != 0 ||
+	    check_cooldowns(check, error) != 0)
 		return -1;
 	return store_links_each(check->txn, NULL, check_link, check, error);
 }

@@ -19,7 +19,7 @@ enum store_table {
 	TABLE_CODES,	  /* keyed hash -> chat, name, expiry */
 	TABLE_CHAT_CODES, /* chat -> keyed hash */
 	TABLE_TRIES,	  /* user -> wrong codes in a row, wait until */
-	TABLE_COOLDOWNS,  /* user, script -> until */
+	TABLE_COOLDOWNS,  /* user, script (or what begins with a colon) -> until, last sent */
 	TABLE_KEYS,	  /* user, idempotency key -> time, answer */
 	TABLE_KEY_AGES,	  /* time, user, idempotency key -> nothing */
 	TABLE_OUTBOX,	  /* id -> message, queued ones; never changes */

@@ -433,6 +433,15 @@ static void handle_status(struct sendd *sendd, const struct route *route, struct
 		view_status(sendd, request, op->user);
 }
 
+static void handle_scripts(struct sendd *sendd, const struct route *route, struct httpd_request *request)
+{
+	struct op *op = op_of(request);
+
+	(void)route;
+	if (settle_user(sendd, op, httpd_query(request, "user")) == 0)
+		view_scripts(sendd, request, op->user);
+}
+
 static void handle_metrics(struct sendd *sendd, const struct route *route, struct httpd_request *request)
 {
 	(void)route;
@@ -606,6 +615,7 @@ static const struct route routes[] = {
     {"DELETE", "/queue/*", BODY_NONE, MESSAGE_TEXT, handle_cancel},
     {"POST", "/queue/*/retry", BODY_NONE, MESSAGE_TEXT, handle_retry},
     {"GET", "/history", BODY_NONE, MESSAGE_TEXT, handle_history},
+    {"GET", "/scripts", BODY_NONE, MESSAGE_TEXT, handle_scripts},
     {"GET", "/health", BODY_NONE, MESSAGE_TEXT, handle_health},
     {"GET", "/metrics", BODY_NONE, MESSAGE_TEXT, handle_metrics},
 };

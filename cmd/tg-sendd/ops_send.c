@@ -272,6 +272,9 @@ static int queue_for_all(struct sendd *sendd, struct store_txn *txn, struct op *
 {
 	if (forget_staged(txn, op, error) != 0)
 		return -1;
+	if (op->fields.script != NULL &&
+	    store_script_sent(txn, op->user, op->fields.script, clock_wall_ms(), error) != 0)
+		return -1;
 	for (size_t i = 0; i < to->count; i++) {
 		if (queue_for(sendd, txn, op, to->chats[i], error) != 0)
 			return -1;

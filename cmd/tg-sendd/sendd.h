@@ -283,6 +283,7 @@ void view_history(
 /* The row of one message. 1, 0 where there is none, -1. */
 int view_message(struct sendd *sendd, int64_t id, struct json_object **row, struct error *error);
 void view_status(struct sendd *sendd, struct httpd_request *request, const char *user);
+void view_scripts(struct sendd *sendd, struct httpd_request *request, const char *user);
 void view_links(struct sendd *sendd, struct httpd_request *request);
 void answer_json(struct httpd_request *request, int status, struct json_object *body);
 void answer_error(struct httpd_request *request, int status, const char *text);

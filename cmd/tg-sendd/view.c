@@ -280,6 +280,50 @@ void view_status(struct sendd *sendd, struct httpd_request *request, const char 
 	answer_view(sendd, request, status, &(struct question){.user = user});
 }
 
+/* ---- /scripts ---- */
+
+struct script_rows {
+	int64_t now_ms;
+	struct json_object *rows;
+};
+
+static void put_time_or_null(struct json_object *object, const char *key, int64_t wall_ms)
+{
+	if (wall_ms != 0)
+		put_time(object, key, wall_ms);
+	else
+		json_object_object_add(object, key, NULL);
+}
+
+static void add_script(void *context, const struct store_script *script)
+{
+	const struct script_rows *into = context;
+	int64_t until_ms = script->cooldown_until_ms > into->now_ms ? script->cooldown_until_ms : 0;
+	struct json_object *row;
+
+	if (until_ms == 0 && script->last_sent_ms == 0)
+		return;
+	row = json_object_new_object();
+	json_put_text(row, "script", script->name);
+	put_time_or_null(row, "last_sent", script->last_sent_ms);
+	put_time_or_null(row, "cooldown_until", until_ms);
+	json_object_array_add(into->rows, row);
+}
+
+static int scripts(
+    struct store_txn *txn, const struct question *question, struct json_object *body, struct error *error)
+{
+	struct script_rows into = {clock_wall_ms(), json_object_new_array()};
+
+	json_object_object_add(body, "scripts", into.rows);
+	return store_scripts_each(txn, question->user, add_script, &into, error);
+}
+
+void view_scripts(struct sendd *sendd, struct httpd_request *request, const char *user)
+{
+	answer_view(sendd, request, scripts, &(struct question){.user = user});
+}
+
 /* ---- /health ---- */
 
 static const char *trouble(struct sendd *sendd)

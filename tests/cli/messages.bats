@@ -578,6 +578,32 @@ link_daemon() {
 	suppressed '{"text":"d","cooldown":"1h"}' true
 }
 
+# What /scripts in a chat and notify-scripts list show: of a suppressed message nothing is remembered, and what
+# is sent without a cooldown counts as well.
+@test "when each script sent something is known, and until when its cooldown runs" {
+	begin
+	[[ $(api GET /scripts) == '{"scripts":[]}' ]]
+	before=$(date +%s)
+	send '{"text":"a","script":"b.sh"}' >/dev/null
+	send '{"text":"b","script":"a.sh","cooldown":"1h"}' >/dev/null
+	send '{"text":"c","script":"a.sh","cooldown":"3h"}' >/dev/null
+	send '{"text":"d","key":"k","cooldown":"1h"}' >/dev/null
+	send '{"text":"e","script":"../x"}' >/dev/null
+	restart KILL
+	api GET /scripts >"$DIR/scripts"
+	jq -e '[.scripts[].script] == ["a.sh", "b.sh"]' "$DIR/scripts"
+	jq -e --argjson before "$before" '.scripts[0] | (.last_sent | fromdate) as $sent |
+		$sent >= $before and $sent < $before + 30 and ((.cooldown_until | fromdate) - $sent | . >= 3599 and . <= 3601)' "$DIR/scripts"
+	jq -e '.scripts[1] | .cooldown_until == null and .last_sent != null and (keys | length) == 3' "$DIR/scripts"
+	[[ $(api GET "/scripts?user=$ME") == "$(<"$DIR/scripts")" ]]
+	[[ $(api GET '/scripts?user=nobody') == '{"scripts":[]}' ]]
+	[[ $(api GET '/scripts?user=' '' -o /dev/null -w '%{http_code}') == 400 ]]
+	[[ $(api POST /scripts '{}' -o /dev/null -w '%{http_code}') == 405 ]]
+	if [[ $(id -u) == 0 ]]; then
+		[[ $(setpriv --reuid=daemon --clear-groups curl -sS --unix-socket "$SOCKET" "http://localhost/scripts?user=$ME") == *'may not act for another'* ]]
+	fi
+}
+
 # ---- what an operator and an owner do with a queue ----
 
 @test "a hold of everything or of one account outlives a restart, and is an operator's" {

@@ -233,6 +233,93 @@ static void a_cooldown_is_claimed_once_until_it_is_over(void **state)
 	assert_int_equal(store_cooldown_claim(f->txn, "alice", "disk", 1100, 1000, &left, &f->error), 1);
 }
 
+static void note_script(void *context, const struct store_script *script)
+{
+	char *text = context;
+	size_t len = strlen(text);
+
+	snprintf(text + len, 256 - len, "%s %lld %lld;", script->name, (long long)script->last_sent_ms,
+	    (long long)script->cooldown_until_ms);
+}
+
+static const char *scripts_of(struct fixture *f, const char *user)
+{
+	static char text[256];
+
+	text[0] = '\0';
+	assert_int_equal(store_scripts_each(f->txn, user, note_script, text, &f->error), 0);
+	return text;
+}
+
+/* /scripts in the chat shows it: neither may a cooldown hide when it sent, nor sending end a cooldown. */
+static void when_a_script_sent_is_kept_beside_its_cooldown(void **state)
+{
+	struct fixture *f = *state;
+	int64_t left = 0;
+
+	assert_string_equal(scripts_of(f, "alice"), "");
+	assert_int_equal(store_script_sent(f->txn, "alice", "b", 90, &f->error), 0);
+	assert_int_equal(store_cooldown_claim(f->txn, "alice", "disk", 100, 1000, &left, &f->error), 1);
+	assert_int_equal(store_script_sent(f->txn, "alice", "disk", 100, &f->error), 0);
+	assert_int_equal(store_script_sent(f->txn, "alice", "disk", 500, &f->error), 0);
+	assert_int_equal(store_cooldown_claim(f->txn, "alice", "disk", 600, 1000, &left, &f->error), 0);
+	assert_int_equal(left, 500);
+	assert_int_equal(store_cooldown_claim(f->txn, "alice", ":key", 1, 1, &left, &f->error), 1);
+	assert_int_equal(store_cooldown_claim(f->txn, "alice", "::hash", 1, 1, &left, &f->error), 1);
+	assert_int_equal(store_script_sent(f->txn, "alicia", "disk", 7, &f->error), 0);
+	assert_int_equal(store_script_sent(f->txn, "alice", "1", 8, &f->error), 0);
+	assert_string_equal(scripts_of(f, "alice"), "1 8 0;b 90 0;disk 500 1100;");
+	assert_string_equal(scripts_of(f, "alicia"), "disk 7 0;");
+	assert_string_equal(scripts_of(f, "bob"), "");
+	assert_int_equal(store_cooldown_claim(f->txn, "alice", "disk", 1100, 1000, &left, &f->error), 1);
+	assert_string_equal(scripts_of(f, "alice"), "1 8 0;b 90 0;disk 500 2100;");
+}
+
+static void an_old_cooldown_is_read_as_it_was_written(void **state)
+{
+	unsigned char until[INT_BYTES];
+	struct fixture *f = *state;
+	struct store_key key;
+	int64_t left = 0;
+
+	user_key(&key, "alice");
+	key_add_text(&key, "disk");
+	int64_write(until, 1000);
+	assert_int_equal(table_put(f->txn, TABLE_COOLDOWNS, &key, until, sizeof until, &f->error), 0);
+	assert_string_equal(scripts_of(f, "alice"), "disk 0 1000;");
+	assert_int_equal(store_cooldown_claim(f->txn, "alice", "disk", 999, 5, &left, &f->error), 0);
+	assert_int_equal(store_script_sent(f->txn, "alice", "disk", 999, &f->error), 0);
+	assert_string_equal(scripts_of(f, "alice"), "disk 999 1000;");
+	assert_int_equal(table_put(f->txn, TABLE_COOLDOWNS, &key, until, 3, &f->error), 0);
+	assert_int_equal(store_script_sent(f->txn, "alice", "disk", 999, &f->error), -1);
+	assert_int_equal(f->error.kind, ERROR_BUG);
+}
+
+/* An account that makes up names must not fill the store. */
+static void scripts_are_forgotten_in_time_and_beyond_their_number(void **state)
+{
+	enum { DAY_MS = 86400000 };
+	struct fixture *f = *state;
+	int64_t left = 0, entries;
+	char name[32];
+
+	assert_int_equal(store_cooldown_claim(f->txn, "alice", "cold", 1, 9999, &left, &f->error), 1);
+	assert_int_equal(store_script_sent(f->txn, "alice", "cold", 1, &f->error), 0);
+	for (int i = 0; i < STORE_SCRIPTS_MAX + 5; i++) {
+		snprintf(name, sizeof name, "s%d", i);
+		assert_int_equal(store_script_sent(f->txn, "alice", name, 100 + i, &f->error), 0);
+	}
+	assert_int_equal(table_entries(f->txn, TABLE_COOLDOWNS, &entries, &f->error), 0);
+	assert_int_equal(entries, STORE_SCRIPTS_MAX + 1); /* the cooldown of "cold" runs on */
+	assert_int_equal(store_cooldown_claim(f->txn, "alice", "cold", 1000, 1, &left, &f->error), 0);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(store_script_sent(f->txn, "bob", "x", INT64_C(31) * DAY_MS, &f->error), 0);
+		assert_int_equal(store_script_sent(f->txn, "alice", "a", INT64_C(31) * DAY_MS, &f->error), 0);
+	}
+	assert_string_equal(scripts_of(f, "alice"), "a 2678400000 0;");
+	assert_string_equal(scripts_of(f, "bob"), "x 2678400000 0;");
+}
+
 static void an_idempotency_key_gives_the_first_answer_and_is_forgotten_in_time(void **state)
 {
 	struct fixture *f = *state;
@@ -523,6 +610,9 @@ int main(void)
 	    TEST(guessing_is_slowed_down_per_account),
 	    TEST(success_forgives_wrong_codes),
 	    TEST(a_cooldown_is_claimed_once_until_it_is_over),
+	    TEST(when_a_script_sent_is_kept_beside_its_cooldown),
+	    TEST(an_old_cooldown_is_read_as_it_was_written),
+	    TEST(scripts_are_forgotten_in_time_and_beyond_their_number),
 	    TEST(an_idempotency_key_gives_the_first_answer_and_is_forgotten_in_time),
 	    TEST(the_outbox_keeps_the_order_of_a_chat_within_its_class),
 	    TEST(recent_deliveries_are_found_whatever_their_ids),

@@ -252,6 +252,25 @@ static void a_link_that_its_account_does_not_know_is_found(void **state)
 	assert_string_equal(findings(f), "link of chat 42: its account does not know it");
 }
 
+static void a_damaged_cooldown_is_found_and_an_old_one_is_none(void **state)
+{
+	struct fixture *f = *state;
+	struct store_key key;
+
+	fill(f);
+	user_key(&key, "alice");
+	key_add_text(&key, "old");
+	assert_int_equal(table_put(f->txn, TABLE_COOLDOWNS, &key, "12345678", 8, &f->error), 0);
+	assert_int_equal(store_script_sent(f->txn, "alice", "new", 1, &f->error), 0);
+	assert_string_equal(findings(f), "");
+	user_key(&key, "alice");
+	assert_int_equal(table_put(f->txn, TABLE_COOLDOWNS, &key, "12345678", 8, &f->error), 0);
+	key_add_text(&key, "disk.sh");
+	assert_int_equal(table_put(f->txn, TABLE_COOLDOWNS, &key, "123", 3, &f->error), 0);
+	assert_string_equal(
+	    findings(f), "cooldowns: an entry without a name; cooldown of disk.sh: it has 3 bytes");
+}
+
 static void a_file_that_is_gone_is_found(void **state)
 {
 	struct fixture *f = *state;
@@ -569,6 +588,7 @@ int main(void)
 	    TEST(what_points_to_nothing_is_found),
 	    TEST(a_record_that_cannot_be_read_is_found_and_the_others_are_looked_at),
 	    TEST(a_link_that_its_account_does_not_know_is_found),
+	    TEST(a_damaged_cooldown_is_found_and_an_old_one_is_none),
 	    TEST(a_file_that_is_gone_is_found),
 	    TEST(the_old_is_forgotten_in_steps),
 	    TEST(a_dead_letter_goes_with_its_file),
