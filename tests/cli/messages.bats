@@ -600,6 +600,7 @@ link_daemon() {
 	[[ $(api GET '/scripts?user=' '' -o /dev/null -w '%{http_code}') == 400 ]]
 	[[ $(api POST /scripts '{}' -o /dev/null -w '%{http_code}') == 405 ]]
 	if [[ $(id -u) == 0 ]]; then
+		chmod 711 "$DIR"
 		[[ $(setpriv --reuid=daemon --clear-groups curl -sS --unix-socket "$SOCKET" "http://localhost/scripts?user=$ME") == *'may not act for another'* ]]
 	fi
 }
