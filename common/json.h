@@ -23,6 +23,10 @@ enum { JSON_MAX_DEPTH = 32 };
  * where. */
 int json_check(const char *data, size_t len, const char *what, struct error *error);
 
+/* How many bytes the JSON value at the start of data has, with white space before it; 0: there is none. What
+ * follows it does not matter. */
+size_t json_span(const char *data, size_t len);
+
 /* Parses len bytes. ERROR_INPUT says what is wrong and at which byte; "what" names the input in the text. */
 int json_parse(
     const char *data, size_t len, const char *what, struct json_object **value, struct error *error);

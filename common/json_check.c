@@ -181,3 +181,10 @@ int json_check(const char *data, size_t len, const char *what, struct error *err
 	return error_set(
 	    error, ERROR_INPUT, "%s is not JSON: %s at byte %zu", what, c.problem, (size_t)(c.at - c.start));
 }
+
+size_t json_span(const char *data, size_t len)
+{
+	struct cursor c = {.start = data, .at = data, .end = data + len};
+
+	return check_value(&c, 0) ? (size_t)(c.at - c.start) : 0;
+}

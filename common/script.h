@@ -60,7 +60,7 @@ int script_start(
 
 /* What a script reported. Strings are owned. */
 struct script_report {
-	bool notify;
+	bool notify; /* there is something to send */
 	bool silent;
 	char *title;
 	char *message;
@@ -68,7 +68,7 @@ struct script_report {
 	char *document_path;
 	char *key;	     /* what a later report under the same key would replace; not acted upon */
 	int64_t cooldown_ms; /* 0: none */
-	char warning[160];   /* "" or what was tolerated, for the log */
+	char warning[320];   /* "" or what was tolerated, for the log: one line of UTF-8 */
 };
 
 #define SCRIPT_COOLDOWN_DEFAULT_MS INT64_C(3600000)
@@ -78,9 +78,10 @@ struct script_report {
 enum { SCRIPT_KEY_MAX_BYTES = 64 };
 
 /*
- * Reads stdout of a script: one JSON object with white space and a byte order mark around it, or lines
- * that are no objects and then one object in the last line. Where notify is true there is something to
- * send. ERROR_INPUT says how the contract was broken, and report is left alone. Pure.
+ * Reads stdout of a script: one JSON object with white space and byte order marks around it, or lines of a
+ * log and then that object; notify-script(7) has the table of what happens with anything else. A report that
+ * asks for a message but has nothing in it comes back with notify false and a warning. ERROR_INPUT says how
+ * the contract was broken, and report is left alone. Pure.
  */
 int script_parse(const char *output, size_t len, struct script_report *report, struct error *error);
 void script_report_free(struct script_report *report);

@@ -6,6 +6,7 @@
 
 #include "json.h"
 #include "num.h"
+#include "utf8.h"
 #include "xalloc.h"
 
 static bool is_space(char c)
@@ -13,12 +14,11 @@ static bool is_space(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-static void trim(const char **text, size_t *len)
+/* White space and byte order marks. */
+static void skip_blanks(const char **text, size_t *len)
 {
 	static const char mark[] = "\xef\xbb\xbf";
 
-	while (*len > 0 && is_space((*text)[*len - 1]))
-		--*len;
 	for (;;) {
 		size_t skip = *len > 0 && is_space(**text)			       ? 1
 			      : *len >= 3 && memcmp(*text, mark, sizeof mark - 1) == 0 ? 3
@@ -31,56 +31,142 @@ static void trim(const char **text, size_t *len)
 	}
 }
 
+static void trim(const char **text, size_t *len)
+{
+	while (*len > 0 && is_space((*text)[*len - 1]))
+		--*len;
+	skip_blanks(text, len);
+}
+
 static void warn(struct script_report *report, const char *text, const char *value)
 {
 	size_t used = strlen(report->warning);
 
-	snprintf(report->warning + used, sizeof report->warning - used, "%s%s%.24s", used > 0 ? "; " : "",
-	    text, value);
+	snprintf(report->warning + used, sizeof report->warning - used, "%s%s%.*s", used > 0 ? "; " : "",
+	    text, (int)utf8_cut(value, strlen(value), 24), value);
 }
 
-/* Where the last line starts; 0 where there is but one, or another line looks like an object, too. */
-static size_t last_line(const char *text, size_t len)
+/* ---- where the report is ---- */
+
+/* How many bytes the object has that begins here and ends with its line; 0: there is none. */
+static size_t object_span(const char *text, size_t len)
 {
-	size_t start = 0;
+	size_t span = json_span(text, len), end = span;
 
-	for (size_t i = 0; i < len; i++) {
-		const char *line = text + start;
-		size_t line_len = i - start;
+	while (end < len && text[end] != '\n' && is_space(text[end]))
+		end++;
+	return end == len || text[end] == '\n' ? span : 0;
+}
 
-		if (text[i] != '\n')
-			continue;
-		trim(&line, &line_len);
-		if (line_len > 0 && line[0] == '{')
-			return 0;
-		start = i + 1;
+static bool has_notify(const char *text, size_t len)
+{
+	struct json_object *object = NULL;
+	struct error ignored;
+	bool result = json_parse_object(text, len, "", &object, &ignored) == 0 &&
+		      json_object_object_get_ex(object, "notify", NULL);
+
+	json_object_put(object);
+	return result;
+}
+
+struct walk {
+	const char *object; /* the last one */
+	size_t object_len;
+	size_t reports; /* objects with "notify" */
+};
+
+/* Says what is wrong with the object that should begin here. */
+static int fail_at(const char *text, const char *at, size_t len, struct error *error)
+{
+	struct json_object *ignored = NULL;
+	size_t line = 1;
+	char what[64] = "its output";
+
+	for (const char *c = text; c < at; c++)
+		line += *c == '\n';
+	if (line > 1)
+		snprintf(what, sizeof what, "its output from line %zu on", line);
+	if (json_parse_object(at, len, what, &ignored, error) == 0)
+		error_set(error, ERROR_INPUT, "%s is not JSON", what);
+	json_object_put(ignored);
+	return -1;
+}
+
+/* Goes through the objects of a log and the report behind it. A line with "{" in front has to be one. */
+static int walk_lines(const char *text, size_t len, struct walk *walk, struct error *error)
+{
+	const char *at = text, *end = text + len;
+
+	while (at < end) {
+		size_t left = (size_t)(end - at);
+
+		skip_blanks(&at, &left);
+		if (left > 0 && *at == '{') {
+			size_t span = object_span(at, left);
+
+			if (span == 0)
+				return fail_at(text, at, left, error);
+			walk->object = at;
+			walk->object_len = span;
+			walk->reports += has_notify(at, span);
+			at += span;
+			left -= span;
+		}
+		at = left > 0 ? memchr(at, '\n', left) : NULL;
+		at = at != NULL ? at + 1 : end;
 	}
-	return start;
+	return 0;
+}
+
+/* What begins like Python's own notation was printed without json.dumps. */
+static void add_hint(const char *text, size_t len, struct error *error)
+{
+	size_t used = strlen(error->text);
+
+	if (len > 1 && memcmp(text, "{'", 2) == 0)
+		snprintf(error->text + used, sizeof error->text - used,
+		    "; in Python, print json.dumps(...) of it");
+}
+
+/* The output as a whole is no object; why stands in the error. */
+static int find_behind_log(const char *text, size_t len, struct json_object **object,
+    struct script_report *report, struct error *error)
+{
+	struct walk walk = {.object = NULL};
+
+	if (walk_lines(text, len, &walk, error) != 0 || walk.object == NULL) {
+		add_hint(text, len, error);
+		return -1;
+	}
+	if (walk.reports > 1)
+		return error_set(
+		    error, ERROR_INPUT, "it printed %zu reports; a script prints one", walk.reports);
+	if (walk.object + walk.object_len != text + len)
+		return error_set(error, ERROR_INPUT,
+		    "text follows the JSON object; it has to be the last that is printed, and what is only "
+		    "for the log belongs on standard error");
+	if (walk.reports == 1 && !has_notify(walk.object, walk.object_len))
+		return error_set(error, ERROR_INPUT,
+		    "another object follows the one with \"notify\"; it has to be the last");
+	if (json_parse_object(walk.object, walk.object_len, "the end of its output", object, error) != 0)
+		return -1;
+	warn(report, "the lines before the report are ignored; they belong on standard error", "");
+	return 0;
 }
 
 static int find_object(const char *text, size_t len, struct json_object **object,
     struct script_report *report, struct error *error)
 {
-	size_t start;
-
 	trim(&text, &len);
 	if (len == 0)
 		return error_set(error, ERROR_INPUT,
 		    "it printed nothing; a script prints one JSON object, see notify-script(7)");
 	if (json_parse_object(text, len, "its output", object, error) == 0)
 		return 0;
-	start = last_line(text, len);
-	if (start == 0)
-		return -1;
-	text += start;
-	len -= start;
-	trim(&text, &len);
-	if (len == 0 || text[0] != '{' ||
-	    json_parse_object(text, len, "the last line of its output", object, error) != 0)
-		return -1;
-	warn(report, "the lines before the last one are ignored", "");
-	return 0;
+	return find_behind_log(text, len, object, report, error);
 }
+
+/* ---- what it says ---- */
 
 static int64_t read_cooldown(struct json_object *object, struct script_report *report)
 {
@@ -106,15 +192,28 @@ static int64_t read_cooldown(struct json_object *object, struct script_report *r
 }
 
 /* A text that is empty or only white space is none. */
-static int read_text(struct json_object *object, const char *key, char **place, struct error *error)
+static void keep_text(char **place, const char *text)
+{
+	if (text[strspn(text, " \t\n\v\f\r")] != '\0')
+		*place = xstrdup(text);
+}
+
+/* What is not required, and wrong, is left out, so that the message arrives all the same. */
+static void leave_out(struct script_report *report, const struct error *why)
+{
+	warn(report, why->text, ", so it is left out");
+}
+
+static void read_text(struct json_object *object, const char *key, char **place, struct script_report *report)
 {
 	const char *text = NULL;
+	struct error error;
+	int found = json_get_text(object, key, &text, &error);
 
-	if (json_get_text(object, key, &text, error) < 0)
-		return -1;
-	if (text != NULL && text[strspn(text, " \t\n\v\f\r")] != '\0')
-		*place = xstrdup(text);
-	return 0;
+	if (found < 0)
+		leave_out(report, &error);
+	else if (found == 1)
+		keep_text(place, text);
 }
 
 static int check_key(const char *key, struct error *error)
@@ -130,6 +229,49 @@ static int check_key(const char *key, struct error *error)
 	return 0;
 }
 
+static void read_key(struct json_object *object, struct script_report *report)
+{
+	struct error error;
+
+	read_text(object, "key", &report->key, report);
+	if (check_key(report->key, &error) == 0)
+		return;
+	leave_out(report, &error);
+	free(report->key);
+	report->key = NULL;
+}
+
+static void read_silent(struct json_object *object, struct script_report *report)
+{
+	struct error error;
+
+	if (json_get_bool(object, "silent", &report->silent, &error) < 0)
+		leave_out(report, &error);
+}
+
+static bool is_number(struct json_object *value)
+{
+	return json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double);
+}
+
+/* Shells print a number without quotes; anything else that is no text cannot be what was meant. */
+static int read_message(struct json_object *object, struct script_report *report, struct error *error)
+{
+	struct json_object *value = NULL;
+	const char *text = NULL;
+
+	if (json_object_object_get_ex(object, "message", &value) && is_number(value)) {
+		keep_text(&report->message, json_object_get_string(value));
+		warn(report, "\"message\" is a number, which is taken as text", "");
+		return 0;
+	}
+	if (json_get_text(object, "message", &text, error) < 0)
+		return -1;
+	if (text != NULL)
+		keep_text(&report->message, text);
+	return 0;
+}
+
 static int read_report(struct json_object *object, struct script_report *report, struct error *error)
 {
 	int found = json_get_bool(object, "notify", &report->notify, error);
@@ -138,20 +280,22 @@ static int read_report(struct json_object *object, struct script_report *report,
 		return -1;
 	if (found == 0)
 		return error_set(error, ERROR_INPUT, "\"notify\" is missing; it must be true or false");
-	if (read_text(object, "title", &report->title, error) != 0 ||
-	    read_text(object, "message", &report->message, error) != 0 ||
-	    read_text(object, "image_path", &report->image_path, error) != 0 ||
-	    read_text(object, "document_path", &report->document_path, error) != 0 ||
-	    read_text(object, "key", &report->key, error) != 0 ||
-	    json_get_bool(object, "silent", &report->silent, error) < 0)
+	if (read_message(object, report, error) != 0)
 		return -1;
-	if (check_key(report->key, error) != 0)
-		return -1;
+	read_text(object, "title", &report->title, report);
+	read_text(object, "image_path", &report->image_path, report);
+	read_text(object, "document_path", &report->document_path, report);
+	read_key(object, report);
+	read_silent(object, report);
 	report->cooldown_ms = read_cooldown(object, report);
 	if (report->notify && report->message == NULL && report->image_path == NULL &&
-	    report->document_path == NULL)
-		return error_set(error, ERROR_INPUT,
-		    "nothing to send: \"notify\" is true, but there is no \"message\", image or document");
+	    report->document_path == NULL) {
+		report->notify = false;
+		warn(report,
+		    "nothing to send: \"notify\" is true, but there is no \"message\", image or document",
+		    "");
+	}
+	utf8_make_line(report->warning);
 	return 0;
 }
 

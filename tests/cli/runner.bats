@@ -126,7 +126,7 @@ pid_in() {
 	[[ ${lines[0]} == 'a.sh: POST /send {"text":"hi \"you\"","parse_mode":"markdown","title":"T","script":"a.sh","cooldown":"7200s"}' ]]
 	[[ ${lines[1]} == 'b.sh: nothing to send' ]]
 	[[ ${lines[2]} == 'c.sh: POST /send_photo {"caption":"m",'*'"silent":true'*"with 5 bytes of $DIR/home/x.png" ]]
-	[[ $stderr == 'notify-runner: d.sh: failed: nothing to send'* ]]
+	[[ $stderr == 'notify-runner: d.sh: warning: nothing to send'* ]]
 	spool_is_empty
 	[[ ! -e $STATE/logs/runner.log ]]
 }
@@ -197,9 +197,9 @@ pid_in() {
 		array.sh failed: its output is not a JSON object
 		number.sh warning: a cooldown is a number and s, m, h or d; 1h is taken instead of 3600
 		nan.sh failed: its output is not JSON
-		two.sh failed: its output is not JSON
+		two.sh failed: it printed 2 reports
 		empty.sh failed: it printed nothing
-		silent.sh failed: nothing to send
+		silent.sh warning: nothing to send
 		string.sh failed: "notify" must be true or false
 		utf8.sh failed: its output is not JSON
 		large.sh failed: it printed more than 1048576 bytes
@@ -212,7 +212,7 @@ pid_in() {
 		delete.sh nothing to send
 		gone.sh failed: cannot execute $NOTES/gone.sh: No such file
 		trace.py failed: it failed with exit code 1; stderr: no module
-		run 20 scripts, 16 failed, 3 messages sent
+		run 20 scripts, 15 failed, 3 messages sent
 	EOF
 }
 

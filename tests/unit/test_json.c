@@ -254,9 +254,24 @@ static void test_line(void **state)
 	json_object_put(object);
 }
 
+/* Scripts print a log around their report: where it ends is found without what follows. */
+static void spans(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t bytes;
+	} cases[] = {{"{}", 2}, {" {\"a\":[1]} x", 10}, {"{}{}", 2}, {"{\n}\n{", 3}, {"[", 0}, {"{", 0},
+	    {"", 0}, {"x", 0}, {"{}\xff", 2}, {"{'a':1}", 0}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		assert_int_equal(json_span(cases[i].text, strlen(cases[i].text)), cases[i].bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(spans),
 	    cmocka_unit_test(test_accepts),
 	    cmocka_unit_test(test_refuses),
 	    cmocka_unit_test(test_depth),
