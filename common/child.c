@@ -6,238 +6,45 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "child_internal.h"
 #include "clock.h"
 #include "fd.h"
 #include "xalloc.h"
 
-enum { CHUNK_BYTES = 65536, SWEEP_LIMIT_MS = 2000, SWEEP_PAUSE_MS = 20, FREE_LIMIT_MS = 6000 };
+enum { CHUNK_BYTES = 65536, FREE_LIMIT_MS = 6000, ATTEMPTS = 2 };
 
-/* Where the supervisor keeps its ends of the two pipes; both are close-on-exec. */
-enum { EXEC_FD = STDERR_FILENO + 1, VERDICT_FD, FIRST_OTHER_FD };
-
-enum step { STEP_SUPERVISE, STEP_FORK, STEP_SESSION, STEP_DIRECTORY, STEP_EXECUTE };
-
-/* Why the program could not be started. */
-struct start_failure {
-	enum step step;
-	int code; /* errno */
+struct supervisor {
+	struct supervisor *next; /* that is idle, too */
+	pid_t pid;
+	int socket;
 };
 
-/* What the supervisor has to say when all is over. */
-struct verdict {
-	int wait_status;
-	bool timed_out;
+struct children {
+	struct supervisor *idle;
 };
 
 struct child {
-	pid_t supervisor; /* 0: reaped */
-	int output_fd, errors_fd, verdict_fd;
+	struct children *children;
+	struct supervisor *supervisor; /* NULL once it has ended */
+	int output_fd, errors_fd;
+	int order_fd; /* epoll: tells which of the two was written to first; -1: nobody wants to know */
 	bool ended;
 	bool output_cut;
-	size_t errors_max_bytes;
+	size_t pieces_left_bytes;
+	child_piece_fn *on_piece;
+	void *context;
 	int64_t started_ms, ended_ms;
-	struct verdict verdict;
+	struct child_verdict verdict;
 	struct buf output, errors;
 };
 
-struct pipes {
-	int output[2], errors[2], verdict[2], exec[2], null;
-};
-
-/* ---- in the program's process, between fork and exec ---- */
-
-static void fail(int fd, enum step step) __attribute__((noreturn));
-
-static void fail(int fd, enum step step)
-{
-	struct start_failure failure = {step, errno};
-
-	_exit(fd_write_all(fd, &failure, sizeof failure) == 0 ? 127 : 126);
-}
-
-static void reset_signals(void)
-{
-	struct sigaction action = {.sa_handler = SIG_DFL};
-	sigset_t none;
-
-	/* Those that cannot be set need no reset. */
-	for (int number = 1; number < NSIG; number++)
-		(void)sigaction(number, &action, NULL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-static void become_program(const struct child_options *options, pid_t supervisor) __attribute__((noreturn));
-
-static void become_program(const struct child_options *options, pid_t supervisor)
-{
-	const struct rlimit no_core = {0, 0};
-
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != supervisor || setsid() < 0 ||
-	    setrlimit(RLIMIT_CORE, &no_core) != 0)
-		fail(EXEC_FD, STEP_SESSION);
-	reset_signals();
-	if (options->directory != NULL && chdir(options->directory) != 0)
-		fail(EXEC_FD, STEP_DIRECTORY);
-	execve(options->argv[0], options->argv, options->environment);
-	fail(EXEC_FD, STEP_EXECUTE);
-}
-
-/* ---- in the supervisor: no memory is allocated, all signals are blocked ---- */
-
-static void kill_group(pid_t leader, int number)
-{
-	/* Before its setsid there is no group yet. */
-	if (kill(-leader, number) != 0 && errno == ESRCH)
-		kill(leader, number);
-	kill(-leader, SIGCONT);
-}
-
-/* Waits for SIGCHLD or SIGTERM, at most so long. Returns the signal, or -1. */
-static int wait_signal(int64_t limit_ms)
-{
-	struct timespec limit = {limit_ms / 1000, limit_ms % 1000 * 1000000};
-	sigset_t wanted;
-
-	sigemptyset(&wanted);
-	sigaddset(&wanted, SIGCHLD);
-	sigaddset(&wanted, SIGTERM);
-	return sigtimedwait(&wanted, NULL, &limit);
-}
-
-static bool has_ended(pid_t pid)
-{
-	siginfo_t info = {.si_pid = 0};
-
-	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0)
-		return errno != EINTR;
-	return info.si_pid != 0;
-}
-
-/* Returns when the program is a zombie, or cannot be killed. SIGTERM: our caller wants an end, now. */
-static void keep_deadline(pid_t pid, int64_t timeout_ms, bool *timed_out)
-{
-	enum { RUNNING, ASKED, KILLED } phase = RUNNING;
-	int64_t next_ms = clock_monotonic_ms() + timeout_ms;
-
-	while (!has_ended(pid)) {
-		int64_t now_ms = clock_monotonic_ms();
-
-		if (now_ms < next_ms) {
-			if (wait_signal(next_ms - now_ms) != SIGTERM || phase == KILLED)
-				continue;
-			phase = ASKED;
-		} else if (phase == KILLED) {
-			return;
-		}
-		*timed_out = *timed_out || phase == RUNNING;
-		kill_group(pid, phase == RUNNING ? SIGTERM : SIGKILL);
-		next_ms = now_ms + CHILD_GRACE_MS;
-		phase = phase == RUNNING ? ASKED : KILLED;
-	}
-}
-
-/* Kills our children, which are what the program left behind. Returns how many could be. */
-static int kill_children(void)
-{
-	char chunk[1024];
-	ssize_t got;
-	pid_t pid = 0;
-	int killed = 0, fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return 0;
-	while ((got = read(fd, chunk, sizeof chunk)) > 0) {
-		for (ssize_t i = 0; i < got; i++) {
-			if (chunk[i] >= '0' && chunk[i] <= '9') {
-				pid = pid * 10 + (chunk[i] - '0');
-			} else {
-				killed += pid > 0 && kill(pid, SIGKILL) == 0;
-				pid = 0;
-			}
-		}
-	}
-	close(fd);
-	return killed;
-}
-
-/* The children of those that are killed become ours, so this goes on until there are none. */
-static void sweep(void)
-{
-	int64_t end_ms = clock_monotonic_ms() + SWEEP_LIMIT_MS;
-	pid_t reaped;
-
-	while (clock_monotonic_ms() < end_ms) {
-		do
-			reaped = waitpid(-1, NULL, WNOHANG);
-		while (reaped > 0);
-		if (reaped < 0 || kill_children() == 0)
-			return;
-		wait_signal(SWEEP_PAUSE_MS);
-	}
-}
-
-/*
- * Makes stdin, stdout, stderr, EXEC_FD and VERDICT_FD what they are to be and closes all others. Numbers
- * grow in the order of opening, so the pipes for EXEC_FD and VERDICT_FD, opened last, are above both.
- */
-static int take_descriptors(const struct pipes *pipes)
-{
-	if (dup2(pipes->null, STDIN_FILENO) < 0 || dup2(pipes->output[1], STDOUT_FILENO) < 0 ||
-	    dup2(pipes->errors[1], STDERR_FILENO) < 0 || dup3(pipes->exec[1], EXEC_FD, O_CLOEXEC) < 0 ||
-	    dup3(pipes->verdict[1], VERDICT_FD, O_CLOEXEC) < 0)
-		return -1;
-	return close_range(FIRST_OTHER_FD, ~0U, 0);
-}
-
-static void take_signals(void)
-{
-	struct sigaction action = {.sa_handler = SIG_DFL};
-
-	(void)sigaction(SIGCHLD, &action, NULL);
-	(void)sigaction(SIGTERM, &action, NULL);
-}
-
-static void supervise(const struct child_options *options, const struct pipes *pipes, pid_t caller)
-    __attribute__((noreturn));
-
-static void supervise(const struct child_options *options, const struct pipes *pipes, pid_t caller)
-{
-	struct verdict verdict = {.wait_status = SIGKILL};
-	pid_t self, pid;
-
-	if (take_descriptors(pipes) != 0)
-		fail(pipes->exec[1], STEP_SUPERVISE);
-	take_signals();
-	if (setsid() < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) != 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 ||
-	    getppid() != caller)
-		fail(EXEC_FD, STEP_SUPERVISE);
-	self = getpid();
-	pid = fork();
-	if (pid < 0)
-		fail(EXEC_FD, STEP_FORK);
-	if (pid == 0)
-		become_program(options, self);
-	close(EXEC_FD);
-	(void)dup2(STDIN_FILENO, STDOUT_FILENO);
-	(void)dup2(STDIN_FILENO, STDERR_FILENO);
-	keep_deadline(pid, options->timeout_ms, &verdict.timed_out);
-	/* Not reaped yet, so its number still means this group. */
-	kill(-pid, SIGKILL);
-	(void)waitpid(pid, &verdict.wait_status, WNOHANG);
-	sweep();
-	/* Where nobody reads it, nobody needs it. */
-	_exit(fd_write_all(VERDICT_FD, &verdict, sizeof verdict) != 0);
-}
-
-/* ---- in the caller ---- */
+/* ---- supervisors ---- */
 
 static void close_pair(int pair[2])
 {
@@ -245,32 +52,8 @@ static void close_pair(int pair[2])
 	fd_close(&pair[1]);
 }
 
-static void pipes_close(struct pipes *pipes)
-{
-	close_pair(pipes->output);
-	close_pair(pipes->errors);
-	close_pair(pipes->verdict);
-	close_pair(pipes->exec);
-	fd_close(&pipes->null);
-}
-
-static int pipes_open(struct pipes *pipes, struct error *error)
-{
-	*pipes = (struct pipes){{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}, -1};
-	pipes->null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (pipes->null < 0 || pipe2(pipes->output, O_CLOEXEC) != 0 || pipe2(pipes->errors, O_CLOEXEC) != 0 ||
-	    pipe2(pipes->verdict, O_CLOEXEC) != 0 || pipe2(pipes->exec, O_CLOEXEC) != 0 ||
-	    fd_set_nonblocking(pipes->output[0], true) != 0 ||
-	    fd_set_nonblocking(pipes->errors[0], true) != 0) {
-		error_errno(error, ERROR_TEMPORARY, "cannot make pipes");
-		pipes_close(pipes);
-		return -1;
-	}
-	return 0;
-}
-
-/* All signals stay blocked in the supervisor, which takes them with sigtimedwait. */
-static pid_t fork_supervisor(const struct child_options *options, const struct pipes *pipes)
+/* All signals stay blocked in the supervisor, which reads them. */
+static pid_t fork_supervisor(int socket)
 {
 	pid_t caller = getpid(), pid;
 	sigset_t all, before;
@@ -280,22 +63,172 @@ static pid_t fork_supervisor(const struct child_options *options, const struct p
 	sigprocmask(SIG_SETMASK, &all, &before);
 	pid = fork();
 	if (pid == 0)
-		supervise(options, pipes, caller);
+		child_supervise(socket, caller);
 	code = errno;
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	errno = code;
 	return pid;
 }
 
-static void reap(struct child *child)
+static struct supervisor *new_supervisor(struct error *error)
 {
-	while (child->supervisor > 0 && waitpid(child->supervisor, NULL, 0) < 0 && errno == EINTR)
+	struct supervisor *supervisor;
+	int pair[2], size = 2 * REQUEST_MAX_BYTES;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+		error_errno(error, ERROR_TEMPORARY, "cannot start a supervisor");
+		return NULL;
+	}
+	/* Where it stays smaller, a long request is refused. */
+	(void)setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+	pid = fork_supervisor(pair[1]);
+	if (pid < 0) {
+		error_errno(error, ERROR_TEMPORARY, "cannot start a supervisor");
+		close_pair(pair);
+		return NULL;
+	}
+	fd_close(&pair[1]);
+	supervisor = xcalloc(1, sizeof *supervisor);
+	supervisor->pid = pid;
+	supervisor->socket = pair[0];
+	return supervisor;
+}
+
+/* Where it cannot end by itself it is killed, and its program with it. */
+static void end_supervisor(struct supervisor *supervisor, bool by_force)
+{
+	if (by_force)
+		kill(supervisor->pid, SIGKILL);
+	fd_close(&supervisor->socket);
+	while (waitpid(supervisor->pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	child->supervisor = 0;
+	free(supervisor);
+}
+
+static struct supervisor *take_supervisor(struct children *children, struct error *error)
+{
+	struct supervisor *supervisor = children->idle;
+
+	if (supervisor == NULL)
+		return new_supervisor(error);
+	children->idle = supervisor->next;
+	return supervisor;
+}
+
+static void give_back(struct children *children, struct supervisor *supervisor)
+{
+	supervisor->next = children->idle;
+	children->idle = supervisor;
+}
+
+struct children *children_new(void)
+{
+	return xcalloc(1, sizeof(struct children));
+}
+
+void children_free(struct children *children)
+{
+	if (children == NULL)
+		return;
+	while (children->idle != NULL) {
+		struct supervisor *supervisor = children->idle;
+
+		children->idle = supervisor->next;
+		end_supervisor(supervisor, false);
+	}
+	free(children);
+}
+
+/* ---- starting ---- */
+
+struct pipes {
+	int output[2], errors[2];
+};
+
+static void pipes_close(struct pipes *pipes)
+{
+	close_pair(pipes->output);
+	close_pair(pipes->errors);
+}
+
+/*
+ * Where the order counts, a pipe keeps writes apart (O_DIRECT) and holds one of them, so that the next one
+ * cannot be made before this one was read.
+ */
+static int open_pipe(int pair[2], bool in_order)
+{
+	if (pipe2(pair, O_CLOEXEC | (in_order ? O_DIRECT : 0)) != 0)
+		return -1;
+	if (in_order && fcntl(pair[0], F_SETPIPE_SZ, 1) < 0)
+		return -1;
+	return fd_set_nonblocking(pair[0], true);
+}
+
+static int pipes_open(struct pipes *pipes, bool in_order, struct error *error)
+{
+	*pipes = (struct pipes){{-1, -1}, {-1, -1}};
+	if (open_pipe(pipes->output, in_order) == 0 && open_pipe(pipes->errors, in_order) == 0)
+		return 0;
+	error_errno(error, ERROR_TEMPORARY, "cannot make pipes");
+	pipes_close(pipes);
+	return -1;
+}
+
+static uint32_t add_strings(struct buf *message, char *const *strings, bool *full)
+{
+	uint32_t count = 0;
+
+	for (; strings != NULL && strings[count] != NULL && !*full; count++)
+		*full = buf_add(message, strings[count], strlen(strings[count]) + 1) != 0;
+	return count;
+}
+
+static int make_request(const struct child_options *options, struct buf *message, struct error *error)
+{
+	struct child_request head = {.timeout_ms = options->timeout_ms, .limits = options->limits};
+	const char *directory = options->directory != NULL ? options->directory : "";
+	bool full = buf_add(message, &head, sizeof head) != 0 ||
+		    buf_add(message, directory, strlen(directory) + 1) != 0;
+
+	head.arguments = add_strings(message, options->argv, &full);
+	head.variables = add_strings(message, options->environment, &full);
+	if (full || head.arguments + head.variables > REQUEST_STRINGS_MAX)
+		return error_set(error, ERROR_INPUT, "the arguments of %s are too long", options->argv[0]);
+	memcpy(message->data, &head, sizeof head);
+	return 0;
+}
+
+static int send_request(const struct supervisor *supervisor, const struct buf *message, const int *fds)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(REQUEST_FDS * sizeof *fds)];
+	} control = {.space = ""};
+	struct iovec part = {message->data, message->len};
+	struct msghdr packet = {
+	    .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+
+	control.header = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
+	    .cmsg_type = SCM_RIGHTS,
+	    .cmsg_len = CMSG_LEN(REQUEST_FDS * sizeof *fds)};
+	memcpy(CMSG_DATA(&control.header), fds, REQUEST_FDS * sizeof *fds);
+	return sendmsg(supervisor->socket, &packet, MSG_NOSIGNAL) == (ssize_t)message->len ? 0 : -1;
+}
+
+/* Whole messages only. Returns 0, or -1 where the supervisor is gone. */
+static int receive(const struct supervisor *supervisor, void *data, size_t len)
+{
+	ssize_t got;
+
+	do
+		got = recv(supervisor->socket, data, len, 0);
+	while (got < 0 && errno == EINTR);
+	return got == (ssize_t)len ? 0 : -1;
 }
 
 static int explain(
-    const struct child_options *options, const struct start_failure *failure, struct error *error)
+    const struct child_options *options, const struct child_start_answer *failure, struct error *error)
 {
 	const char *program = options->argv[0];
 
@@ -313,60 +246,121 @@ static int explain(
 	return error_errno(error, ERROR_PERMANENT, "cannot execute %s", program);
 }
 
-/* The pipe is closed by a successful exec. */
-static int await_exec(const struct child_options *options, int fd, struct error *error)
+/* A supervisor that was idle may be gone, so there is a second attempt with a new one. */
+static struct supervisor *request_start(struct children *children, const struct buf *message, const int *fds,
+    struct child_start_answer *answer, struct error *error)
 {
-	struct start_failure failure;
-	struct buf got = BUF_INIT(sizeof failure);
-	int result = 0;
+	for (int i = 0; i < ATTEMPTS; i++) {
+		struct supervisor *supervisor = take_supervisor(children, error);
 
-	if (fd_read_all(fd, &got) != 0) {
-		result = error_errno(error, ERROR_TEMPORARY, "cannot read from a pipe");
-	} else if (got.len == sizeof failure) {
-		memcpy(&failure, got.data, sizeof failure);
-		result = explain(options, &failure, error);
+		if (supervisor == NULL)
+			return NULL;
+		if (send_request(supervisor, message, fds) == 0 &&
+		    receive(supervisor, answer, sizeof *answer) == 0)
+			return supervisor;
+		end_supervisor(supervisor, true);
 	}
-	buf_free(&got);
-	return result;
+	error_set(error, ERROR_TEMPORARY, "cannot start a supervisor: it ended at once");
+	return NULL;
 }
 
-int child_start(const struct child_options *options, struct child **child, struct error *error)
+static int watch_order(struct child *child, int fd)
 {
-	struct child *made;
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.fd = fd};
+
+	return epoll_ctl(child->order_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+static struct child *new_child(
+    struct children *children, const struct child_options *options, struct pipes *pipes)
+{
+	struct child *child = xcalloc(1, sizeof *child);
+
+	child->children = children;
+	child->started_ms = clock_monotonic_ms();
+	child->output_fd = pipes->output[0];
+	child->errors_fd = pipes->errors[0];
+	pipes->output[0] = pipes->errors[0] = -1;
+	child->order_fd = -1;
+	child->on_piece = options->on_piece;
+	child->context = options->context;
+	child->pieces_left_bytes = options->output_max_bytes;
+	buf_init(&child->output, options->output_max_bytes);
+	buf_init(&child->errors, options->errors_max_bytes);
+	return child;
+}
+
+static int make_order(struct child *child, struct error *error)
+{
+	if (child->on_piece == NULL)
+		return 0;
+	child->order_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (child->order_fd < 0 || watch_order(child, child->output_fd) != 0 ||
+	    watch_order(child, child->errors_fd) != 0)
+		return error_errno(error, ERROR_TEMPORARY, "cannot watch pipes");
+	return 0;
+}
+
+static int start(struct child *child, const struct buf *message, const struct child_options *options,
+    const int *fds, struct error *error)
+{
+	struct child_start_answer answer;
+	struct supervisor *supervisor = request_start(child->children, message, fds, &answer, error);
+
+	if (supervisor == NULL)
+		return -1;
+	if (answer.step == STEP_STARTED) {
+		child->supervisor = supervisor;
+		return 0;
+	}
+	give_back(child->children, supervisor);
+	return explain(options, &answer, error);
+}
+
+int child_start(
+    struct children *children, const struct child_options *options, struct child **child, struct error *error)
+{
+	struct buf message = BUF_INIT(REQUEST_MAX_BYTES);
+	struct child *made = NULL;
 	struct pipes pipes;
-	int exec_fd, result;
-	pid_t pid;
+	int result = -1;
 
 	if (options->argv[0] == NULL || options->argv[0][0] != '/')
 		return error_set(error, ERROR_BUG, "the path of a program must be absolute");
-	if (pipes_open(&pipes, error) != 0)
+	if (pipes_open(&pipes, options->on_piece != NULL, error) != 0)
 		return -1;
-	pid = fork_supervisor(options, &pipes);
-	if (pid < 0) {
-		error_errno(error, ERROR_TEMPORARY, "cannot start %s", options->argv[0]);
-		pipes_close(&pipes);
-		return -1;
+	if (make_request(options, &message, error) == 0) {
+		const int fds[REQUEST_FDS] = {pipes.output[1], pipes.errors[1]};
+
+		made = new_child(children, options, &pipes);
+		result = make_order(made, error);
+		if (result == 0)
+			result = start(made, &message, options, fds, error);
 	}
-	made = xcalloc(1, sizeof *made);
-	made->supervisor = pid;
-	made->started_ms = clock_monotonic_ms();
-	made->output_fd = pipes.output[0];
-	made->errors_fd = pipes.errors[0];
-	made->verdict_fd = pipes.verdict[0];
-	made->errors_max_bytes = options->errors_max_bytes;
-	buf_init(&made->output, options->output_max_bytes);
-	buf_init(&made->errors, options->errors_max_bytes);
-	exec_fd = pipes.exec[0];
-	pipes.output[0] = pipes.errors[0] = pipes.verdict[0] = pipes.exec[0] = -1;
 	pipes_close(&pipes);
-	result = await_exec(options, exec_fd, error);
-	close(exec_fd);
+	buf_free(&message);
 	if (result == 0)
 		*child = made;
 	else
 		child_free(made);
 	return result;
 }
+
+static void order(const struct child *child, enum child_order what)
+{
+	const char byte = (char)what;
+
+	/* Where it is gone, so is the program. */
+	if (child->supervisor != NULL)
+		(void)send(child->supervisor->socket, &byte, sizeof byte, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void child_stop(struct child *child)
+{
+	order(child, CHILD_STOP);
+}
+
+/* ---- its output ---- */
 
 static void take_output(struct child *child, const char *data, size_t len)
 {
@@ -389,18 +383,35 @@ static void take_errors(struct child *child, const char *data, size_t len)
 	buf_add(&child->errors, data, len);
 }
 
+static void tell_piece(struct child *child, enum child_stream stream, const char *data, size_t len)
+{
+	if (child->on_piece == NULL)
+		return;
+	if (len > child->pieces_left_bytes) {
+		len = child->pieces_left_bytes;
+		child->output_cut = true;
+	}
+	child->pieces_left_bytes -= len;
+	if (len > 0)
+		child->on_piece(child->context, stream, data, len);
+}
+
 /* Reads once, at most so many bytes; closes *fd at the end of input. Returns what was read. */
 static size_t move(struct child *child, int *fd, size_t limit_bytes)
 {
 	char chunk[CHUNK_BYTES];
 	ssize_t got = read(*fd, chunk, limit_bytes < sizeof chunk ? limit_bytes : sizeof chunk);
+	bool is_output = fd == &child->output_fd;
 
-	if (got > 0 && fd == &child->output_fd)
-		take_output(child, chunk, (size_t)got);
-	else if (got > 0)
-		take_errors(child, chunk, (size_t)got);
-	else if (got == 0 || (errno != EAGAIN && errno != EINTR))
+	if (got > 0) {
+		if (is_output)
+			take_output(child, chunk, (size_t)got);
+		else
+			take_errors(child, chunk, (size_t)got);
+		tell_piece(child, is_output ? CHILD_OUTPUT : CHILD_ERRORS, chunk, (size_t)got);
+	} else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
 		fd_close(fd);
+	}
 	return got > 0 ? (size_t)got : 0;
 }
 
@@ -419,21 +430,51 @@ static void drain(struct child *child, int *fd)
 	}
 }
 
+/* Those that became readable, first come, first served; of each what one write brought. */
+static void move_in_order(struct child *child)
+{
+	struct epoll_event events[2];
+	int ready = epoll_wait(child->order_fd, events, 2, 0);
+
+	for (int i = 0; i < ready; i++) {
+		int *fd = events[i].data.fd == child->output_fd ? &child->output_fd : &child->errors_fd;
+
+		if (events[i].data.fd == *fd && move(child, fd, CHUNK_BYTES) > 0 &&
+		    (events[i].events & EPOLLHUP) != 0)
+			move(child, fd, CHUNK_BYTES);
+	}
+}
+
+static void close_order(struct child *child)
+{
+	struct epoll_event event;
+
+	while (child->order_fd >= 0 && epoll_wait(child->order_fd, &event, 1, 0) > 0) {
+		int *fd = event.data.fd == child->output_fd ? &child->output_fd : &child->errors_fd;
+
+		if (event.data.fd != *fd || move(child, fd, CHUNK_BYTES) == 0)
+			break;
+	}
+	fd_close(&child->order_fd);
+}
+
+/* Takes its last word, or the lack of one: then the supervisor itself was killed, and the program with it. */
 static void finish(struct child *child)
 {
-	struct buf got = BUF_INIT(sizeof child->verdict);
+	struct supervisor *supervisor = child->supervisor;
 
-	/* Without a word from it the supervisor itself was killed. */
-	child->verdict = (struct verdict){.wait_status = SIGKILL};
-	if (fd_read_all(child->verdict_fd, &got) == 0 && got.len == sizeof child->verdict)
-		memcpy(&child->verdict, got.data, sizeof child->verdict);
-	buf_free(&got);
+	child->supervisor = NULL;
+	if (receive(supervisor, &child->verdict, sizeof child->verdict) != 0)
+		child->verdict = (struct child_verdict){.wait_status = SIGKILL};
+	close_order(child);
 	drain(child, &child->output_fd);
 	drain(child, &child->errors_fd);
 	fd_close(&child->output_fd);
 	fd_close(&child->errors_fd);
-	fd_close(&child->verdict_fd);
-	reap(child);
+	if (child->verdict.is_clean)
+		give_back(child->children, supervisor);
+	else
+		end_supervisor(supervisor, false);
 	child->ended_ms = clock_monotonic_ms();
 	child->ended = true;
 }
@@ -459,9 +500,13 @@ static void fill_poll(struct pollfd *fds, struct child *const *children, size_t 
 	for (size_t i = 0; i < count; i++) {
 		if (children[i] == NULL)
 			continue;
-		fds[i * FDS_PER_CHILD].fd = children[i]->output_fd;
-		fds[i * FDS_PER_CHILD + 1].fd = children[i]->errors_fd;
-		fds[i * FDS_PER_CHILD + 2].fd = children[i]->verdict_fd;
+		if (children[i]->order_fd >= 0) {
+			fds[i * FDS_PER_CHILD].fd = children[i]->order_fd;
+		} else {
+			fds[i * FDS_PER_CHILD].fd = children[i]->output_fd;
+			fds[i * FDS_PER_CHILD + 1].fd = children[i]->errors_fd;
+		}
+		fds[i * FDS_PER_CHILD + 2].fd = children[i]->supervisor->socket;
 	}
 	fds[count * FDS_PER_CHILD].fd = wake_fd;
 }
@@ -469,7 +514,9 @@ static void fill_poll(struct pollfd *fds, struct child *const *children, size_t 
 static void serve(const struct pollfd *fds, struct child *const *children, size_t count)
 {
 	for (size_t i = 0; i < count; i++, fds += FDS_PER_CHILD) {
-		if (fds[0].revents != 0)
+		if (fds[0].revents != 0 && children[i]->order_fd >= 0)
+			move_in_order(children[i]);
+		else if (fds[0].revents != 0)
 			move(children[i], &children[i]->output_fd, CHUNK_BYTES);
 		if (fds[1].revents != 0)
 			move(children[i], &children[i]->errors_fd, CHUNK_BYTES);
@@ -517,6 +564,7 @@ void child_result(struct child *child, struct child_result *result)
 	    .exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
 	    .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
 	    .timed_out = child->verdict.timed_out,
+	    .stopped = child->verdict.stopped,
 	    .output_cut = child->output_cut,
 	    .duration_ms = child->ended_ms - child->started_ms,
 	    .output = child->output,
@@ -526,21 +574,30 @@ void child_result(struct child *child, struct child_result *result)
 	buf_init(&child->errors, 0);
 }
 
+/* Kills the program and waits for the supervisor to say so, for a time. */
+static void end_now(struct child *child)
+{
+	struct pollfd verdict = {.fd = child->supervisor->socket, .events = POLLIN};
+
+	order(child, CHILD_KILL);
+	while (poll(&verdict, 1, FREE_LIMIT_MS) < 0 && errno == EINTR)
+		;
+	if (verdict.revents == 0)
+		kill(child->supervisor->pid, SIGKILL);
+	finish(child);
+}
+
 void child_free(struct child *child)
 {
-	struct pollfd verdict;
-
 	if (child == NULL)
 		return;
-	if (!child->ended) {
-		verdict = (struct pollfd){.fd = child->verdict_fd, .events = POLLIN};
-		kill(child->supervisor, SIGTERM);
-		while (poll(&verdict, 1, FREE_LIMIT_MS) < 0 && errno == EINTR)
-			;
-		if (verdict.revents == 0)
-			kill(child->supervisor, SIGKILL);
-		finish(child);
+	if (child->supervisor != NULL) {
+		child->on_piece = NULL;
+		end_now(child);
 	}
+	fd_close(&child->output_fd);
+	fd_close(&child->errors_fd);
+	fd_close(&child->order_fd);
 	buf_free(&child->output);
 	buf_free(&child->errors);
 	free(child);

@@ -114,6 +114,8 @@ struct config {
 	struct {
 		char *directory; /* below the home */
 		int64_t timeout_ms, jobs, output_bytes;
+		int64_t memory_bytes, file_size_bytes, open_files; /* of each process; 0: no limit */
+		int64_t warn_failures; /* after so many in a row the owner is told; 0: never */
 	} scripts;
 	struct config_target *targets;
 	size_t targets_count;

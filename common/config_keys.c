@@ -89,6 +89,12 @@ static const struct config_key scripts_keys[] = {
 	BETWEEN(CONFIG_SECOND, CONFIG_DAY)},
     {"jobs", .set = config_set_int, IN(scripts.jobs), .fallback = "4", BETWEEN(1, 64)},
     {"output", .set = config_set_size, IN(scripts.output_bytes), .fallback = "1M", BETWEEN(1 << 10, 1 << 26)},
+    {"memory", .set = config_set_size, IN(scripts.memory_bytes), .fallback = "1G",
+	BETWEEN(0, INT64_C(1) << 40)},
+    {"file_size", .set = config_set_size, IN(scripts.file_size_bytes), .fallback = "1G",
+	BETWEEN(0, INT64_C(1) << 50)},
+    {"open_files", .set = config_set_int, IN(scripts.open_files), .fallback = "256", BETWEEN(0, 1000000)},
+    {"warn_failures", .set = config_set_int, IN(scripts.warn_failures), .fallback = "3", BETWEEN(0, 1000)},
     {0},
 };
 

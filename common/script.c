@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "buf.h"
 #include "path.h"
+#include "utf8.h"
 #include "xalloc.h"
 
 /* ---- which files are scripts ---- */
@@ -63,14 +65,19 @@ static bool names_interpreter(int directory, const char *name)
 	return result;
 }
 
-static void add_script(struct script_list *list, const char *directory, const char *name, bool python)
+static struct script make_script(int fd, const char *directory, const char *name, const struct stat *status)
 {
-	struct script *script;
+	struct script script = {.path = path_join(directory, name),
+	    .python = is_python_name(name) && (!(status->st_mode & S_IXUSR) || !names_interpreter(fd, name))};
 
+	snprintf(script.name, sizeof script.name, "%s", name);
+	return script;
+}
+
+static void add_script(struct script_list *list, struct script script)
+{
 	list->items = xreallocarray(list->items, list->count + 1, sizeof *list->items);
-	script = &list->items[list->count++];
-	*script = (struct script){.path = path_join(directory, name), .python = python};
-	snprintf(script->name, sizeof script->name, "%s", name);
+	list->items[list->count++] = script;
 }
 
 static int by_name(const void *left, const void *right)
@@ -138,9 +145,7 @@ int script_find(const char *directory, uid_t uid, script_skipped_fn *skipped, vo
 			continue;
 		reason = why_not(entry->d_name, &status, uid);
 		if (reason == NULL)
-			add_script(list, directory, entry->d_name,
-			    is_python_name(entry->d_name) &&
-				(!(status.st_mode & S_IXUSR) || !names_interpreter(fd, entry->d_name)));
+			add_script(list, make_script(fd, directory, entry->d_name, &status));
 		else if (reason[0] != '\0')
 			skipped(context, entry->d_name, reason);
 	}
@@ -158,7 +163,68 @@ void script_list_free(struct script_list *list)
 	*list = (struct script_list){0};
 }
 
+static int take_one(
+    int fd, const char *directory, uid_t uid, const char *name, struct script *script, struct error *error)
+{
+	struct stat status;
+	const char *reason;
+
+	if (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+		return error_set(error, ERROR_INPUT, "Script not found");
+	reason = why_not(name, &status, uid);
+	if (reason != NULL && reason[0] == '\0')
+		return error_set(error, ERROR_INPUT, "Script not found");
+	if (reason != NULL)
+		return error_set(error, ERROR_INPUT, "%s is not taken as a script: %s", name, reason);
+	*script = make_script(fd, directory, name, &status);
+	return 0;
+}
+
+int script_find_one(
+    const char *directory, uid_t uid, const char *name, struct script *script, struct error *error)
+{
+	int fd, result;
+
+	if (!script_name_is_valid(name))
+		return error_set(error, ERROR_INPUT, "Script not found");
+	fd = open_directory(directory, uid, error);
+	if (fd < 0)
+		return fd == -2 ? error_set(error, ERROR_INPUT, "Script not found") : -1;
+	result = take_one(fd, directory, uid, name, script, error);
+	close(fd);
+	return result;
+}
+
+void script_free(struct script *script)
+{
+	free(script->path);
+	*script = (struct script){.path = NULL};
+}
+
 /* ---- running one ---- */
+
+int script_check_args(char *const *args, struct error *error)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; args != NULL && args[i] != NULL; i++) {
+		size_t len = strlen(args[i]);
+
+		bytes += len + 1;
+		if (i >= SCRIPT_ARGS_MAX || bytes > SCRIPT_ARGS_MAX_BYTES)
+			return error_set(error, ERROR_INPUT,
+			    "at most %d arguments of %d bytes together are taken", SCRIPT_ARGS_MAX,
+			    SCRIPT_ARGS_MAX_BYTES);
+		if (!utf8_is_valid(args[i], len))
+			return error_set(error, ERROR_INPUT, "an argument is not UTF-8");
+		for (size_t j = 0; j < len; j++) {
+			if ((unsigned char)args[i][j] < ' ' || args[i][j] == 0x7f)
+				return error_set(
+				    error, ERROR_INPUT, "an argument contains control characters");
+		}
+	}
+	return 0;
+}
 
 /* Theirs if there is one, else that of the system; NULL where there is none. */
 static char *find_python(const char *home)
@@ -177,29 +243,57 @@ static char *find_python(const char *home)
 	return NULL;
 }
 
-enum { VARIABLES = 7 };
+enum { VARIABLES_MAX = 9 };
+
+static char *join_args(char *const *args)
+{
+	struct buf joined = BUF_INIT(SCRIPT_ARGS_MAX_BYTES + sizeof "NOTIFY_ARGS=");
+	char *result;
+
+	/* Fits, as script_check_args has seen to. */
+	buf_add_text(&joined, "NOTIFY_ARGS=");
+	for (size_t i = 0; args[i] != NULL; i++)
+		buf_add_format(&joined, "%s%s", i > 0 ? " " : "", args[i]);
+	result = xstrdup(buf_text(&joined));
+	buf_free(&joined);
+	return result;
+}
 
 static void make_environment(const struct script *script, const struct script_run *run, char **variables)
 {
 	char *own = path_join(run->home, ".venv/bin");
 	bool has_own = access(own, X_OK) == 0;
 
-	variables[0] = xasprintf("HOME=%s", run->home);
-	variables[1] = xasprintf("USER=%s", run->user);
-	variables[2] = xasprintf("LOGNAME=%s", run->user);
-	variables[3] = xstrdup("SHELL=/bin/sh");
-	variables[4] =
+	*variables++ = xasprintf("HOME=%s", run->home);
+	*variables++ = xasprintf("USER=%s", run->user);
+	*variables++ = xasprintf("LOGNAME=%s", run->user);
+	*variables++ = xstrdup("SHELL=/bin/sh");
+	*variables++ =
 	    xasprintf("PATH=%s%s/usr/local/bin:/usr/bin:/bin", has_own ? own : "", has_own ? ":" : "");
-	variables[5] = xstrdup("LANG=C.UTF-8");
-	variables[6] = xasprintf("NOTIFY_SCRIPT=%s", script->name);
-	variables[VARIABLES] = NULL;
+	*variables++ = xstrdup("LANG=C.UTF-8");
+	*variables++ = xasprintf("NOTIFY_SCRIPT=%s", script->name);
+	if (run->manual)
+		*variables++ = xstrdup("NOTIFY_MANUAL=1");
+	if (run->args != NULL && run->args[0] != NULL)
+		*variables++ = join_args(run->args);
+	*variables = NULL;
 	free(own);
 }
 
-int script_start(
-    const struct script *script, const struct script_run *run, struct child **child, struct error *error)
+static void make_argv(const struct script *script, const struct script_run *run, char *python, char **argv)
 {
-	char *variables[VARIABLES + 1], *argv[3] = {script->path, NULL, NULL};
+	if (python != NULL)
+		*argv++ = python;
+	*argv++ = script->path;
+	for (size_t i = 0; run->args != NULL && run->args[i] != NULL; i++)
+		*argv++ = run->args[i];
+	*argv = NULL;
+}
+
+int script_start(struct children *children, const struct script *script, const struct script_run *run,
+    struct child **child, struct error *error)
+{
+	char *variables[VARIABLES_MAX + 1], *argv[SCRIPT_ARGS_MAX + 3], *python = NULL;
 	struct child_options options = {
 	    .argv = argv,
 	    .environment = variables,
@@ -207,22 +301,25 @@ int script_start(
 	    .timeout_ms = run->timeout_ms,
 	    .output_max_bytes = run->output_max_bytes,
 	    .errors_max_bytes = SCRIPT_ERRORS_MAX_BYTES,
+	    .limits = run->limits,
+	    .on_piece = run->on_piece,
+	    .context = run->context,
 	};
-	char *python = NULL;
 	int result;
 
+	if (script_check_args(run->args, error) != 0)
+		return -1;
 	if (script->python) {
 		python = find_python(run->home);
 		if (python == NULL)
 			return error_set(error, ERROR_CONFIG,
 			    "there is no python3 to run %s with; install it", script->name);
-		argv[0] = python;
-		argv[1] = script->path;
 	}
+	make_argv(script, run, python, argv);
 	make_environment(script, run, variables);
-	result = child_start(&options, child, error);
-	for (size_t i = 0; i < VARIABLES; i++)
-		free(variables[i]);
+	result = child_start(children, &options, child, error);
+	for (char **variable = variables; *variable != NULL; variable++)
+		free(*variable);
 	free(python);
 	return result;
 }

@@ -39,24 +39,42 @@ int script_find(const char *directory, uid_t uid, script_skipped_fn *skipped, vo
     struct script_list *list, struct error *error);
 void script_list_free(struct script_list *list);
 
+/*
+ * The script of that name, by the same rules. ERROR_INPUT "Script not found" where there is none, or with the
+ * reason why the file is not taken; ERROR_CONFIG for the directory. script_free releases it.
+ */
+int script_find_one(
+    const char *directory, uid_t uid, const char *name, struct script *script, struct error *error);
+void script_free(struct script *script);
+
 /* Whether a name may be that of a script. */
 bool script_name_is_valid(const char *name);
 
 struct script_run {
 	const char *home; /* working directory, $HOME, and where .venv/bin is looked for */
 	const char *user;
-	int64_t timeout_ms;
+	int64_t timeout_ms; /* 0: none */
 	size_t output_max_bytes;
+	struct child_limits limits;
+	bool manual;		  /* on demand: NOTIFY_MANUAL=1 */
+	char *const *args;	  /* of the script; also, joined by blanks, in NOTIFY_ARGS; NULL: none */
+	child_piece_fn *on_piece; /* as child.h has it */
+	void *context;
 };
+
+/* What may be handed to a script: so many arguments, so many bytes together, UTF-8 without controls. */
+enum { SCRIPT_ARGS_MAX = 16, SCRIPT_ARGS_MAX_BYTES = 1024 };
+int script_check_args(char *const *args, struct error *error);
 
 enum { SCRIPT_ERRORS_MAX_BYTES = 4096 }; /* how much of the end of stderr is kept */
 
 /*
  * Starts it, by its first line or with Python (~/.venv/bin/python, else python3), with nothing in its
- * environment but HOME, USER, LOGNAME, SHELL, PATH, LANG and NOTIFY_SCRIPT.
+ * environment but HOME, USER, LOGNAME, SHELL, PATH, LANG, NOTIFY_SCRIPT and, where they apply, NOTIFY_MANUAL
+ * and NOTIFY_ARGS. It runs as the caller, so a file that its owner swaps meanwhile can do no more than that.
  */
-int script_start(
-    const struct script *script, const struct script_run *run, struct child **child, struct error *error);
+int script_start(struct children *children, const struct script *script, const struct script_run *run,
+    struct child **child, struct error *error);
 
 /* What a script reported. Strings are owned. */
 struct script_report {

@@ -292,7 +292,10 @@ static int run(
 	    .run = {.home = place->home,
 		.user = place->account.name,
 		.timeout_ms = config->scripts.timeout_ms,
-		.output_max_bytes = (size_t)config->scripts.output_bytes},
+		.output_max_bytes = (size_t)config->scripts.output_bytes,
+		.limits = {config->scripts.memory_bytes, config->scripts.file_size_bytes,
+		    config->scripts.open_files}},
+	    .children = children_new(),
 	    .jobs = (size_t)(options->jobs > 0 ? options->jobs : config->scripts.jobs),
 	    .dry_run = options->dry_run,
 	    .stop_fd = -1,
@@ -308,6 +311,7 @@ static int run(
 		goto out;
 	code = conclude(&runner, place, kept);
 out:
+	children_free(runner.children);
 	fd_close(&runner.stop_fd);
 	runlog_close(&log);
 	return code;

@@ -248,7 +248,7 @@ static void start(struct runner *runner, const struct script *script, struct chi
 {
 	struct error error;
 
-	if (script_start(script, &runner->run, child, &error) != 0)
+	if (script_start(runner->children, script, &runner->run, child, &error) != 0)
 		fail(runner, script->name, error.text, NULL);
 }
 

@@ -17,6 +17,7 @@
 struct runner {
 	const char *socket_path;
 	struct script_run run;
+	struct children *children;
 	size_t jobs;
 	bool dry_run; /* print what would be submitted, submit and keep nothing */
 	int stop_fd;  /* readable: end everything now; -1: none */

@@ -28,18 +28,22 @@ enum { OUTPUT_MAX = 1000, ERRORS_MAX = 100, LONG_MS = 60000 };
 
 static char *const environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "WORD=a b", NULL};
 static char directory[] = "/tmp/tgchild.XXXXXX";
+static struct children *supervisors;
 
 static int make_directory(void **state)
 {
 	(void)state;
+	supervisors = children_new();
 	return mkdtemp(directory) == NULL ? -1 : chdir(directory);
 }
 
 static int remove_directory(void **state)
 {
-	pid_t pid = fork();
+	pid_t pid;
 
 	(void)state;
+	children_free(supervisors);
+	pid = fork();
 	if (pid == 0)
 		execl("/bin/rm", "rm", "-rf", directory, (char *)NULL);
 	return chdir("/") | (waitpid(pid, NULL, 0) != pid);
@@ -57,7 +61,7 @@ static struct child *start_shell(const char *commands, int64_t timeout_ms)
 	struct child *child = NULL;
 	struct error error = {.text = ""};
 
-	if (child_start(&options, &child, &error) != 0)
+	if (child_start(supervisors, &options, &child, &error) != 0)
 		fail_msg("%s", error.text);
 	return child;
 }
@@ -176,12 +180,14 @@ static void what_it_gets(void **state)
 	free(expected);
 }
 
-/* ls sees its own descriptor of the directory as the fourth. */
+/* Not even a supervisor, once there is nothing more to start. */
 static void nobody_stays(void **state)
 {
 	int status;
 
 	(void)state;
+	children_free(supervisors);
+	supervisors = children_new();
 	errno = 0;
 	assert_int_equal(waitpid(-1, &status, WNOHANG), -1);
 	assert_int_equal(errno, ECHILD);
@@ -367,7 +373,7 @@ static void what_cannot_start(void **state)
 
 		if (cases[i].text != NULL)
 			write_program(path, cases[i].text, cases[i].mode);
-		assert_int_equal(child_start(&options, &child, &error), -1);
+		assert_int_equal(child_start(supervisors, &options, &child, &error), -1);
 		assert_null(child);
 		if (strstr(error.text, cases[i].expected) == NULL)
 			fail_msg("%s: %s", cases[i].name, error.text);
@@ -454,6 +460,7 @@ static void caller_killed(void **state)
 
 	(void)state;
 	if (caller == 0) {
+		supervisors = children_new();
 		start_shell("(setsid sleep 60 & echo $! >far); echo $$ >near; exec sleep 60", LONG_MS);
 		pause();
 		_exit(1);
@@ -465,6 +472,158 @@ static void caller_killed(void **state)
 	waitpid(caller, NULL, 0);
 	assert_goes(near);
 	assert_goes(far);
+}
+
+/* One supervisor starts one program after the other, and nothing of one is in the next. */
+static void one_after_the_other(void **state)
+{
+	pid_t parents[3];
+
+	(void)state;
+	nobody_stays(state);
+	for (size_t i = 0; i < 3; i++) {
+		struct child_result result =
+		    run_shell("echo $PPID; ulimit -n; (sleep 60 &) ; cd /; exit 7", LONG_MS);
+
+		assert_int_equal(result.exit_status, 7);
+		parents[i] = (pid_t)strtol(buf_text(&result.output), NULL, 10);
+		result_free(&result);
+	}
+	assert_int_equal(parents[0], parents[1]);
+	assert_int_equal(parents[0], parents[2]);
+	/* Killed while it is idle, it is replaced. */
+	kill(parents[0], SIGKILL);
+	assert_goes(parents[0]);
+	run_shell("exit 0", LONG_MS);
+	nobody_stays(state);
+}
+
+static void limits(void **state)
+{
+	static const struct child_limits some = {64 << 20, 8192, 40};
+	char *argv[] = {"/bin/sh", "-c",
+	    "ulimit -n; ulimit -d; dd if=/dev/zero of=large bs=4096 count=4 2>/dev/null; wc -c <large; "
+	    "umask; rm large",
+	    NULL};
+	struct child_options options = {.argv = argv,
+	    .environment = environment,
+	    .directory = directory,
+	    .timeout_ms = LONG_MS,
+	    .output_max_bytes = OUTPUT_MAX,
+	    .limits = some};
+	struct child *child = NULL;
+	struct child_result result;
+	struct error error;
+
+	(void)state;
+	assert_int_equal(child_start(supervisors, &options, &child, &error), 0);
+	result = result_of(child);
+	assert_string_equal(buf_text(&result.output), "40\n65536\n8192\n0022\n");
+	result_free(&result);
+}
+
+static void told_to_stop(void **state)
+{
+	struct child *child =
+	    start_shell("trap 'echo bye; exit 3' TERM; echo $$ >pid; sleep 60 & wait", LONG_MS);
+	struct child_result result;
+
+	(void)state;
+	assert_true(read_pid("pid") > 1);
+	child_stop(child);
+	result = result_of(child);
+	assert_true(result.stopped);
+	assert_false(result.timed_out);
+	assert_int_equal(result.exit_status, 3);
+	assert_string_equal(buf_text(&result.output), "bye\n");
+	result_free(&result);
+	/* One that does not care has two seconds. */
+	child = start_shell("trap '' TERM; echo $$ >pid; sleep 60; sleep 60", 0);
+	assert_true(read_pid("pid") > 1);
+	child_stop(child);
+	child_stop(child);
+	result = result_of(child);
+	assert_true(result.stopped);
+	assert_int_equal(result.signal, SIGKILL);
+	assert_in_range(result.duration_ms, CHILD_GRACE_MS, CHILD_GRACE_MS + 10000);
+	result_free(&result);
+}
+
+static void add_piece(void *context, enum child_stream stream, const char *data, size_t len)
+{
+	buf_add_text(context, stream == CHILD_OUTPUT ? "o:" : "e:");
+	buf_add(context, data, len);
+}
+
+static struct child_result run_in_pieces(const char *commands, size_t max_bytes, struct buf *pieces)
+{
+	char *argv[] = {"/bin/sh", "-c", (char *)commands, NULL};
+	struct child_options options = {.argv = argv,
+	    .environment = environment,
+	    .directory = directory,
+	    .timeout_ms = LONG_MS,
+	    .output_max_bytes = max_bytes,
+	    .errors_max_bytes = ERRORS_MAX,
+	    .on_piece = add_piece,
+	    .context = pieces};
+	struct child *child = NULL;
+	struct error error;
+
+	if (child_start(supervisors, &options, &child, &error) != 0)
+		fail_msg("%s", error.text);
+	return result_of(child);
+}
+
+/* What a person sees is what happened, also where a program writes to both faster than anybody reads. */
+static void pieces_in_order(void **state)
+{
+	enum { LINES = 2000 };
+	struct buf pieces = BUF_INIT(1 << 20), expected = BUF_INIT(1 << 20);
+	struct child_result result;
+	char commands[256];
+
+	(void)state;
+	snprintf(commands, sizeof commands,
+	    "i=0; while [ $i -lt %d ]; do i=$((i+1)); echo $i; [ $((i %% 3)) = 0 ] || echo $i >&2;"
+	    "[ $((i %% 7)) = 0 ] && echo again; done; printf end >&2",
+	    LINES);
+	for (int i = 1; i <= LINES; i++) {
+		buf_add_format(&expected, "o:%d\n", i);
+		if (i % 3 != 0)
+			buf_add_format(&expected, "e:%d\n", i);
+		if (i % 7 == 0)
+			buf_add_text(&expected, "o:again\n");
+	}
+	buf_add_text(&expected, "e:end");
+	result = run_in_pieces(commands, 1 << 20, &pieces);
+	assert_int_equal(result.exit_status, 0);
+	assert_string_equal(buf_text(&pieces), buf_text(&expected));
+	assert_memory_equal(result.output.data, "1\n2\n3\n4\n", 8);
+	result_free(&result);
+	buf_free(&pieces);
+	buf_free(&expected);
+}
+
+/* Large writes, a stream that is closed early, one that is opened by its name, and the cap on both together.
+ */
+static void pieces_of_all_kinds(void **state)
+{
+	struct buf pieces = BUF_INIT(1 << 20);
+	struct child_result result =
+	    run_in_pieces("exec 2>&-; seq 20000; echo x >/dev/stdout", 1 << 20, &pieces);
+
+	(void)state;
+	assert_int_equal(result.output.len, 108894 + 2);
+	assert_false(result.output_cut);
+	result_free(&result);
+	buf_clear(&pieces);
+	result = run_in_pieces("seq 200000 >&2; yes | head -c 5000", 3000, &pieces);
+	assert_true(result.output_cut);
+	assert_in_range(pieces.len, 3000, 3100);
+	assert_int_equal(result.output.len, 3000);
+	assert_int_equal(result.errors.len, ERRORS_MAX);
+	result_free(&result);
+	buf_free(&pieces);
 }
 
 int main(void)
@@ -489,6 +648,11 @@ int main(void)
 	    cmocka_unit_test(waking_and_limits),
 	    cmocka_unit_test(freed_while_it_runs),
 	    cmocka_unit_test(caller_killed),
+	    cmocka_unit_test(one_after_the_other),
+	    cmocka_unit_test(limits),
+	    cmocka_unit_test(told_to_stop),
+	    cmocka_unit_test(pieces_in_order),
+	    cmocka_unit_test(pieces_of_all_kinds),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -203,10 +203,85 @@ static void directories(void **state)
 	free(link);
 }
 
-static char *output_of(const char *name)
+/* By its name alone, and by the same rules. */
+static void find_one(void **state)
 {
-	struct script_run run = {
-	    .home = home, .user = "somebody", .timeout_ms = 60000, .output_max_bytes = 4096};
+	static const struct {
+		const char *name, *expected;
+	} refused[] = {{"missing.sh", "not found"}, {"../scripts/one.sh", "not found"},
+	    {"/bin/sh", "not found"}, {"../../../bin/sh", "not found"}, {"", "not found"}, {".", "not found"},
+	    {"a\nb", "not found"}, {"one-dir", "not found"}, {"one-data", "not found"},
+	    {"one-link", "symbolic link"}, {"one-fifo", "not a regular file"},
+	    {"one-open.sh", "others may write"}};
+	char *place = path_join(directory, "one-dir"), *link = path_join(directory, "one-link"),
+	     *fifo = path_join(directory, "one-fifo"), longest[300];
+	struct script script = {.path = NULL};
+	struct error error;
+
+	(void)state;
+	put("one.sh", "#!/bin/sh\n", 0755);
+	put("one-data", "text", 0644);
+	put("one-open.sh", "#!/bin/sh\n", 0777);
+	assert_int_equal(mkdir(place, 0700) | mkfifo(fifo, 0700) | symlink("/bin/sh", link), 0);
+	assert_int_equal(script_find_one(directory, getuid(), "one.sh", &script, &error), 0);
+	assert_string_equal(script.name, "one.sh");
+	script_free(&script);
+	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+		assert_int_equal(script_find_one(directory, getuid(), refused[i].name, &script, &error), -1);
+		assert_int_equal(error.kind, ERROR_INPUT);
+		if (strstr(error.text, refused[i].expected) == NULL)
+			fail_msg("%s: %s", refused[i].name, error.text);
+	}
+	memset(longest, 'a', sizeof longest);
+	longest[sizeof longest - 1] = '\0';
+	assert_int_equal(script_find_one(directory, getuid(), longest, &script, &error), -1);
+	assert_int_equal(script_find_one("/no/such/place", getuid(), "one.sh", &script, &error), -1);
+	assert_int_equal(error.kind, ERROR_INPUT);
+	assert_int_equal(script_find_one(directory, getuid() + 1, "one.sh", &script, &error), -1);
+	assert_int_equal(error.kind, ERROR_CONFIG);
+	assert_int_equal(rmdir(place) | unlink(fifo) | unlink(link), 0);
+	free(place);
+	free(link);
+	free(fifo);
+}
+
+static void arguments(void **state)
+{
+	char *fine[] = {"-x", "a b", "\xc3\xa4", "", NULL}, *control[] = {"a\nb", NULL},
+	     *bytes[] = {"\xff", NULL};
+	char *many[SCRIPT_ARGS_MAX + 2], large[SCRIPT_ARGS_MAX_BYTES + 1], *one[] = {large, NULL};
+	struct error error;
+
+	(void)state;
+	for (size_t i = 0; i <= SCRIPT_ARGS_MAX; i++)
+		many[i] = "a";
+	many[SCRIPT_ARGS_MAX + 1] = NULL;
+	memset(large, 'a', sizeof large);
+	large[sizeof large - 1] = '\0';
+	assert_int_equal(script_check_args(NULL, &error), 0);
+	assert_int_equal(script_check_args(fine, &error), 0);
+	assert_int_equal(script_check_args(control, &error), -1);
+	assert_int_equal(script_check_args(bytes, &error), -1);
+	assert_int_equal(script_check_args(many, &error), -1);
+	many[SCRIPT_ARGS_MAX] = NULL;
+	assert_int_equal(script_check_args(many, &error), 0);
+	assert_int_equal(script_check_args(one, &error), -1);
+	large[sizeof large - 2] = '\0';
+	assert_int_equal(script_check_args(one, &error), 0);
+}
+
+static char *args[] = {"-a", "b c", "", "\xc3\xa4", NULL};
+
+/* On demand, where with_args is set. */
+static char *output_of(const char *name, bool with_args)
+{
+	struct script_run run = {.home = home,
+	    .user = "somebody",
+	    .timeout_ms = 60000,
+	    .output_max_bytes = 4096,
+	    .manual = with_args,
+	    .args = with_args ? args : NULL};
+	struct children *children = children_new();
 	struct script_list list;
 	struct child *child = NULL;
 	struct child_result result;
@@ -217,7 +292,7 @@ static char *output_of(const char *name)
 	for (size_t i = 0; i < list.count; i++) {
 		if (strcmp(list.items[i].name, name) != 0)
 			continue;
-		if (script_start(&list.items[i], &run, &child, &error) != 0)
+		if (script_start(children, &list.items[i], &run, &child, &error) != 0)
 			fail_msg("%s", error.text);
 		assert_int_equal(child_wait_any(&child, 1, -1, -1), 0);
 		child_result(child, &result);
@@ -227,12 +302,13 @@ static char *output_of(const char *name)
 		buf_free(&result.errors);
 	}
 	script_list_free(&list);
+	children_free(children);
 	return output;
 }
 
 static void assert_output(const char *name, const char *expected)
 {
-	char *output = output_of(name);
+	char *output = output_of(name, false);
 
 	assert_string_equal(output, expected);
 	free(output);
@@ -249,6 +325,21 @@ static void environment(void **state)
 	put("env.sh", "#!/bin/sh\npwd; env | grep -v '^PWD=' | sort\n", 0755);
 	assert_output("env.sh", expected);
 	free(expected);
+}
+
+static void on_demand(void **state)
+{
+	char *output;
+
+	(void)state;
+	put("args.sh", "#!/bin/sh\necho \"$NOTIFY_MANUAL|$NOTIFY_ARGS|$#|$1|$2|$3|$4\"\n", 0755);
+	put("args.py", "import os, sys\nprint(sys.argv[1:], os.environ['NOTIFY_ARGS'])\n", 0644);
+	output = output_of("args.sh", true);
+	assert_string_equal(output, "1|-a b c  \xc3\xa4|4|-a|b c||\xc3\xa4\n");
+	free(output);
+	output = output_of("args.py", true);
+	assert_string_equal(output, "['-a', 'b c', '', '\xc3\xa4'] -a b c  \xc3\xa4\n");
+	free(output);
 }
 
 /* People who keep their packages in ~/.venv expect it to be used. */
@@ -282,7 +373,10 @@ int main(void)
 	    cmocka_unit_test_setup(not_taken, empty_home),
 	    cmocka_unit_test_setup(not_theirs, empty_home),
 	    cmocka_unit_test_setup(directories, empty_home),
+	    cmocka_unit_test_setup(find_one, empty_home),
+	    cmocka_unit_test(arguments),
 	    cmocka_unit_test_setup(environment, empty_home),
+	    cmocka_unit_test_setup(on_demand, empty_home),
 	    cmocka_unit_test_setup(python, empty_home),
 	};
 

@@ -1,0 +1,46 @@
+/* What the caller's side (child.c) and the supervisor's (child_supervisor.c) say to each other. */
+#ifndef TGTOOLS_CHILD_INTERNAL_H
+#define TGTOOLS_CHILD_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "child.h"
+
+/* A request is this and then, each with its '\0', the directory ("": none), the arguments, the environment.
+ */
+struct child_request {
+	int64_t timeout_ms;
+	struct child_limits limits;
+	uint32_t arguments, variables; /* how many */
+};
+
+enum {
+	REQUEST_MAX_BYTES = 128 << 10,
+	REQUEST_STRINGS_MAX = 1024,
+	REQUEST_FDS = 2, /* that come with it: the ends of the pipes for stdout and stderr */
+};
+
+/* What else it may be told while a program runs: one byte. Its end of the connection closed is KILL, too. */
+enum child_order { CHILD_STOP = 's', CHILD_KILL = 'k' };
+
+enum child_step { STEP_STARTED, STEP_SUPERVISE, STEP_FORK, STEP_SESSION, STEP_DIRECTORY, STEP_EXECUTE };
+
+/* Its answers: first whether the program was started, then, if so, how it ended. */
+struct child_start_answer {
+	enum child_step step; /* where it failed, or STEP_STARTED */
+	int code;	      /* errno */
+};
+
+struct child_verdict {
+	int wait_status;
+	bool timed_out;
+	bool stopped;
+	bool is_clean; /* nothing is left; else the supervisor ends, and what is left is nobody's */
+};
+
+/* The life of a supervisor, in a process of its own: socket is its end of a SOCK_SEQPACKET connection. */
+void child_supervise(int socket, pid_t caller) __attribute__((noreturn));
+
+#endif
