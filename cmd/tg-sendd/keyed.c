@@ -135,13 +135,18 @@ int keyed_prepare(
 
 /* ---- when one is accepted ---- */
 
+static bool waits(enum store_state state)
+{
+	return state == STORE_QUEUED || state == STORE_SCHEDULED;
+}
+
 /*
  * Takes the place of the message that waits under its key: 1; 0 where that one is gone or under way. Its
  * class becomes that one's in any case: in another class it could be sent first, and be overwritten by the
  * older one.
  */
 static int take_place(struct sendd *sendd, struct store_txn *txn, int64_t id, struct store_message *message,
-    struct error *error)
+    bool *under_way, struct error *error)
 {
 	struct store_message old;
 	enum store_state state;
@@ -149,10 +154,12 @@ static int take_place(struct sendd *sendd, struct store_txn *txn, int64_t id, st
 
 	if (found != 1)
 		return found;
-	if ((state == STORE_QUEUED || state == STORE_STARTED) && old.chat == message->chat)
+	*under_way = state == STORE_STARTED;
+	if ((waits(state) || state == STORE_STARTED) && old.chat == message->chat)
 		message->class = old.class;
-	if (state == STORE_QUEUED && old.chat == message->chat) {
+	if (waits(state) && old.chat == message->chat) {
 		message->id = id;
+		message->due_ms = old.due_ms;
 		message->told_to_wait = old.told_to_wait;
 		message->not_before_ms = old.not_before_ms;
 		effect_drop_files(sendd, &old);
@@ -162,10 +169,22 @@ static int take_place(struct sendd *sendd, struct store_txn *txn, int64_t id, st
 	return result;
 }
 
+/* An edit waits until interval_ms have passed since the chat was changed; one is made of all that come
+ * meanwhile. */
+static void space_out(
+    struct store_message *message, const struct store_sent *sent, int64_t interval_ms, bool under_way)
+{
+	int64_t changed_ms = under_way ? message->accepted_ms : sent->updated_ms;
+
+	if ((sent->message_id != 0 || under_way) && changed_ms + interval_ms > message->accepted_ms)
+		message->due_ms = changed_ms + interval_ms;
+}
+
 int keyed_queue(struct sendd *sendd, struct store_txn *txn, struct op *op, struct store_message *message,
-    struct error *error)
+    int64_t interval_ms, struct error *error)
 {
 	struct store_sent sent = {0};
+	bool under_way = false;
 	int taken = 0;
 
 	if (message->key == NULL || message->due_ms != 0)
@@ -174,9 +193,11 @@ int keyed_queue(struct sendd *sendd, struct store_txn *txn, struct op *op, struc
 	    store_sent_get(txn, message->user, message->key, message->chat, message->part, &sent, error) < 0)
 		return -1;
 	if (sent.queued_id != 0)
-		taken = take_place(sendd, txn, sent.queued_id, message, error);
+		taken = take_place(sendd, txn, sent.queued_id, message, &under_way, error);
 	if (taken == 1)
 		op_note_id(op, message->id);
+	else if (interval_ms > 0)
+		space_out(message, &sent, interval_ms, under_way);
 	if (taken < 0 || (taken == 0 && op_queue(sendd, txn, op, message, error) != 0))
 		return -1;
 	sent.queued_id = message->id;

@@ -10,8 +10,15 @@
 
 enum {
 	/* Answers to people are still taken when notifications are not: they empty the inbox. */
-	CALLS_FULL_PERCENT = STORE_FULL_PERCENT + 10
+	CALLS_FULL_PERCENT = STORE_FULL_PERCENT + 10,
+	INTERVAL_MAX_MS = 3600000,
 };
+
+/* The member of a call that is not a parameter of Telegram's. */
+static const char own_member[] = "tgtools";
+
+static const char *const class_names[STORE_CLASSES] = {
+    [STORE_REPLY] = "reply", [STORE_NOTIFICATION] = "notification", [STORE_BULK] = "bulk"};
 
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -107,6 +114,44 @@ static int add_file(
 	return 0;
 }
 
+static int read_class(struct json_object *own, enum store_class *class, struct error *error)
+{
+	const char *name = NULL;
+	int found = json_get_text(own, "class", &name, error);
+
+	if (found < 1)
+		return found;
+	for (int i = 0; i < STORE_CLASSES; i++) {
+		if (strcmp(name, class_names[i]) == 0) {
+			*class = (enum store_class)i;
+			return 0;
+		}
+	}
+	return error_set(error, ERROR_INPUT, "\"class\" is reply, notification or bulk");
+}
+
+/* What a call says to us and not to Telegram. */
+static int read_own(
+    struct json_object *call, struct store_message *message, int64_t *interval_ms, struct error *error)
+{
+	struct json_object *own = NULL;
+	const char *key = NULL;
+	int found = json_get_object(call, own_member, &own, error);
+
+	*interval_ms = 0;
+	if (found < 1)
+		return found;
+	if (read_class(own, &message->class, error) < 0 || json_get_text(own, "key", &key, error) < 0 ||
+	    json_get_int64(own, "interval_ms", interval_ms, error) < 0)
+		return -1;
+	if (key != NULL && (key[0] == '\0' || strlen(key) > MESSAGE_KEY_MAX_BYTES))
+		return error_set(error, ERROR_INPUT, "\"key\" has 1 to %d bytes", MESSAGE_KEY_MAX_BYTES);
+	if (*interval_ms < 0 || *interval_ms > INTERVAL_MAX_MS)
+		return error_set(error, ERROR_INPUT, "\"interval_ms\" is 0 to %d", INTERVAL_MAX_MS);
+	message->key = (char *)key;
+	return 0;
+}
+
 static struct json_object *call_parameters(struct json_object *call, const char *without)
 {
 	struct json_object *parameters = json_object_new_object();
@@ -114,7 +159,7 @@ static struct json_object *call_parameters(struct json_object *call, const char 
 	json_object_object_foreach(call, key, value)
 	{
 		if (strcmp(key, "method") != 0 && strcmp(key, "chat_id") != 0 &&
-		    (without == NULL || strcmp(key, without) != 0))
+		    strcmp(key, own_member) != 0 && (without == NULL || strcmp(key, without) != 0))
 			json_object_object_add(parameters, key, json_object_get(value));
 	}
 	return parameters;
@@ -126,6 +171,7 @@ static int queue_call(struct sendd *sendd, struct store_txn *txn, struct op *op,
 {
 	struct store_message message = {.class = STORE_REPLY, .accepted_ms = clock_wall_ms(), .user = ""};
 	const char *method = NULL;
+	int64_t interval_ms;
 	int result;
 
 	if (!json_object_is_type(call, json_type_object) ||
@@ -133,12 +179,12 @@ static int queue_call(struct sendd *sendd, struct store_txn *txn, struct op *op,
 	    method[strspn(method, letters)] != '\0')
 		return error_set(error, ERROR_INPUT, "a call needs a \"method\" of letters");
 	if (json_get_int64(call, "chat_id", &message.chat, error) < 0 ||
-	    add_file(op, call, &message, error) != 0)
+	    read_own(call, &message, &interval_ms, error) != 0 || add_file(op, call, &message, error) != 0)
 		return -1;
 	message.method = (char *)method;
 	message.parameters =
 	    call_parameters(call, message.files_count > 0 ? message.files[0].parameter : NULL);
-	result = op_queue(sendd, txn, op, &message, error);
+	result = keyed_queue(sendd, txn, op, &message, interval_ms, error);
 	json_object_put(message.parameters);
 	*id = message.id;
 	return result;

@@ -229,7 +229,7 @@ static int queue_part(struct sendd *sendd, struct store_txn *txn, struct op *op,
 	message.due_ms = due_of(&op->fields, message.accepted_ms);
 	if (add_files(sendd, op, part, &message, &names, error) != 0)
 		return -1;
-	return keyed_queue(sendd, txn, op, &message, error);
+	return keyed_queue(sendd, txn, op, &message, 0, error);
 }
 
 static void answer_ids(struct op *op)

@@ -171,9 +171,12 @@ struct attempt {
 int keyed_prepare(
     struct store_txn *txn, struct store_message *message, struct attempt *attempt, struct error *error);
 
-/* Queues a message, in the place of one under the same key that still waits where there is one. */
+/*
+ * Queues a message, in the place of one under the same key that still waits where there is one. What the
+ * chat shows is not edited before interval_ms have passed since it was changed last; 0: at once.
+ */
 int keyed_queue(struct sendd *sendd, struct store_txn *txn, struct op *op, struct store_message *message,
-    struct error *error);
+    int64_t interval_ms, struct error *error);
 /* Takes back what was sent to a chat under the key of op, from a part on. Counts what goes. */
 int keyed_take_back(struct sendd *sendd, struct store_txn *txn, struct op *op, const char *key,
     const int64_t *chat, int64_t from_part, int64_t *count, struct error *error);

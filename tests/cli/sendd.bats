@@ -122,6 +122,36 @@ except TimeoutError:
 	wait_chat 1 good
 }
 
+# The output of a job that runs: one message that changes, at a pace that Telegram and people can bear, and never at
+# the cost of an answer that somebody waits for.
+@test "calls under a key edit one message, not more often than they say, and the newest one wins" {
+	local i own
+	make_chat 1
+	start_sendd
+	for ((i = 1; i <= 15; i++)); do
+		own='{"key":"job-1","interval_ms":700,"class":"notification"}'
+		api POST /calls "{\"method\":\"sendMessage\",\"chat_id\":1,\"text\":\"state $i\",\"tgtools\":$own}" >/dev/null
+		[[ $i != 1 ]] || wait_chat 1 'state 1'
+		[[ $i != 8 ]] || { calls 1 1 1 >/dev/null && wait_chat 1 'message 1'; }
+	done
+	[[ $(shown 1) == $'state 1\nmessage 1' ]]
+	wait_chat 1 'state 15'
+	# 15 states, but it was sent once and edited at most when the interval had passed.
+	[[ $(shown 1) == $'state 15\nmessage 1' ]]
+	[[ $(sim GET /sim/stats | jq '.by_method.editMessageText') -le 2 ]]
+	stop sendd
+	start_sendd
+	api POST /calls '{"method":"sendMessage","chat_id":1,"text":"the end","tgtools":{"key":"job-1","interval_ms":100}}' >/dev/null
+	wait_chat 1 'the end'
+	[[ $(shown 1) == $'the end\nmessage 1' ]]
+	for i in '{"key":""}' '{"interval_ms":-1}' '{"interval_ms":3600001}' '{"class":"none"}' '[]' "{\"key\":\"$(printf 'x%.0s' {1..65})\"}"; do
+		[[ $(api POST /calls "{\"method\":\"sendMessage\",\"chat_id\":1,\"text\":\"x\",\"tgtools\":$i}" |
+			jq '.results[0].ok') == false ]]
+	done
+	stop sendd
+	tg-sendd -c "$CONFIG" --check-store
+}
+
 @test "what comes twice under one key is taken once" {
 	make_chat 1
 	start_sendd
