@@ -43,6 +43,8 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_SENT] = "sent",
     [TABLE_MOVED] = "moved",
     [TABLE_HOLDS] = "holds",
+    [TABLE_JOBS] = "jobs",
+    [TABLE_BUTTONS] = "buttons",
 };
 
 /* File systems on which LMDB's shared memory map and locks do not work. */

@@ -380,6 +380,54 @@ int store_chat_move(struct store_txn *txn, int64_t from, int64_t to, bool *any, 
 /* Makes *chat the one that it has become, where it has. */
 int store_chat_resolve(struct store_txn *txn, int64_t *chat, struct error *error);
 
+/* ---- jobs: scripts that were started from a chat ---- */
+
+/* Interrupted: the program that ran it ended before it did. */
+enum store_job_state { STORE_JOB_RUNNING, STORE_JOB_INTERRUPTED, STORE_JOB_STATES };
+
+struct store_job {
+	int64_t id; /* given by store_job_add, ascending, never given again */
+	int64_t chat;
+	int64_t thread;			 /* 0: none */
+	char user[STORE_USER_BYTES];	 /* who started it */
+	char script[STORE_SCRIPT_BYTES]; /* its name */
+	bool is_server;			 /* a script of the server, not of the user */
+	int64_t started_ms;
+	enum store_job_state state;
+};
+
+/* Keeps a job that is about to start. */
+int store_job_add(struct store_txn *txn, struct store_job *job, struct error *error);
+/* Writes the state. 1; 0 where there is no such job. */
+int store_job_set(struct store_txn *txn, int64_t id, enum store_job_state state, struct error *error);
+int store_job_remove(struct store_txn *txn, int64_t id, struct error *error);
+/* The job with the lowest id above after_id. 1, 0, -1. */
+int store_job_next(struct store_txn *txn, int64_t after_id, struct store_job *job, struct error *error);
+
+/* ---- buttons: what does not fit into 64 bytes, or must not be seen, or must not be made up ---- */
+
+enum { STORE_BUTTON_BYTES = 17, STORE_ACTION_BYTES = 33, STORE_TARGET_BYTES = 257 };
+enum { STORE_BUTTONS_MAX = 100000 };
+#define STORE_BUTTON_KEEP_MS (90 * INT64_C(86400000))
+
+struct store_button {
+	char user[STORE_USER_BYTES]; /* who may tap it */
+	char action[STORE_ACTION_BYTES];
+	char target[STORE_TARGET_BYTES];
+	int64_t used_ms; /* when it was shown or tapped last, to the day */
+};
+
+/*
+ * Keeps a button and writes its id: 16 characters of A-Za-z0-9_-, a keyed hash of user, action and target, so
+ * that the same button has the same id for ever. Forgotten STORE_BUTTON_KEEP_MS after its last use, and
+ * before that where there are more than STORE_BUTTONS_MAX. Returns 1, or 0 where it was there already and
+ * nothing was written. used_ms is now.
+ */
+int store_button_put(struct store_txn *txn, const struct store_button *button, char id[STORE_BUTTON_BYTES],
+    struct error *error);
+/* What an id stands for; anything may be handed in as an id. 1, 0, -1. */
+int store_button_get(struct store_txn *txn, const char *id, struct store_button *button, struct error *error);
+
 /* ---- what is held ---- */
 
 /* Operators' holds: of a user's messages, or ("") of everything. */

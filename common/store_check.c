@@ -211,6 +211,50 @@ static int check_cooldowns(struct check *check, struct error *error)
 	return found;
 }
 
+/* A number that was given must never be given again. */
+static int check_jobs(struct check *check, struct error *error)
+{
+	struct store_job job = {.id = 0};
+	struct store_key key;
+	struct error damage;
+	MDB_val value;
+	int64_t next = 1;
+	int found;
+
+	if (meta_get_int64(check->txn, "next_job", &next, error) < 0)
+		return -1;
+	for (key_init(&key); (found = table_seek(check->txn, TABLE_JOBS, &key, &value, error)) == 1;
+	     key_increment(&key)) {
+		if (job_decode(&key, &value, &job, &damage) != 0)
+			find(check, "jobs: %s", damage.text);
+		else if (job.id >= next)
+			find(check, "job %lld: its number will be given again", (long long)job.id);
+	}
+	return found;
+}
+
+static int check_buttons(struct check *check, struct error *error)
+{
+	char id[STORE_BUTTON_BYTES];
+	struct store_button button;
+	struct store_key key;
+	struct error damage;
+	MDB_val value;
+	int found;
+
+	for (key_init(&key); (found = table_seek(check->txn, TABLE_BUTTONS, &key, &value, error)) == 1;
+	     key_increment(&key)) {
+		if (button_decode(&value, &button, &damage) != 0) {
+			find(check, "buttons: %s", damage.text);
+			continue;
+		}
+		button_id(check->store, &button, id);
+		if (key.len != sizeof id || memcmp(key.bytes, id, sizeof id) != 0)
+			find(check, "button of %s: its id stands for another one", button.user);
+	}
+	return found;
+}
+
 static bool check_link(void *context, const struct store_link *link)
 {
 	struct check *check = context;
@@ -231,7 +275,8 @@ static int check_all(struct check *check, struct error *error)
 	    check_messages(check, TABLE_HISTORY, check_delivered, error) != 0 ||
 	    check_pointers(check, TABLE_SCHEDULED, "schedule", error) != 0 ||
 	    check_owners(check, error) != 0 || check_counts(check, error) != 0 ||
-	    check_cooldowns(check, error) != 0)
+	    check_cooldowns(check, error) != 0 || check_jobs(check, error) != 0 ||
+	    check_buttons(check, error) != 0)
 		return -1;
 	return store_links_each(check->txn, NULL, check_link, check, error);
 }

@@ -35,6 +35,8 @@ enum store_table {
 	TABLE_SENT,	  /* user, key, chat, part -> queued id, message id, time, kind */
 	TABLE_MOVED,	  /* chat -> the chat that took its place */
 	TABLE_HOLDS,	  /* user, "" for everything -> nothing */
+	TABLE_JOBS,	  /* id -> state, whose script, chat, time */
+	TABLE_BUTTONS, /* keyed hash of what it holds, see store_button_put -> time, user, action, target */
 	TABLE_COUNT
 };
 
@@ -112,6 +114,12 @@ int table_entries(struct store_txn *txn, enum store_table table, int64_t *entrie
 /* A number in the table of single facts. get: 1, 0, -1. */
 int meta_get_int64(struct store_txn *txn, const char *name, int64_t *number, struct error *error);
 int meta_put_int64(struct store_txn *txn, const char *name, int64_t number, struct error *error);
+
+/* What the record of a job or of a button holds; -1 where it is damaged. */
+int job_decode(const struct store_key *key, const MDB_val *value, struct store_job *job, struct error *error);
+int button_decode(const MDB_val *value, struct store_button *button, struct error *error);
+/* The key of a button, which depends on what it holds. */
+void button_id(const struct store *store, const struct store_button *button, char id[STORE_BUTTON_BYTES]);
 
 /* ---- messages: store_record.c ---- */
 
