@@ -487,16 +487,6 @@ pid_in() {
 	run -78 notify-runner --home "$CONFIG"
 }
 
-@test "the sample scripts keep the contract" {
-	cp "$TREE"/etc/examples/* "$NOTES/"
-	chmod 755 "$NOTES"/*
-	everything
-	run -0 --separate-stderr runner
-	[[ -z $output && -z $stderr ]]
-	never grep -F failed: "$STATE/logs/runner.log"
-	wait_until 15 chat_has .png
-}
-
 # An account of its own; $AS makes a command its.
 make_account() {
 	[[ $(id -u) == 0 ]] || skip "only root can make accounts"
