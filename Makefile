@@ -62,6 +62,8 @@ SYSTEM_FILES := $(foreach d,$(SYSTEM_DIRS),$(foreach f,$(wildcard etc/$(firstwor
 # bash looks for a file of the program's name, zsh for what the first line of a file names.
 SYSTEM_FILES += $(BIN:%=etc/completions/tgtools.bash:$(PREFIX)/share/bash-completion/completions/%) \
                 etc/completions/_tgtools:$(PREFIX)/share/zsh/site-functions/_tgtools
+# Where sudo reads it is the administrator's place; see notify-scripts(1).
+SYSTEM_FILES += etc/sudoers.d/tgtools:$(DOCDIR)/sudoers
 
 .PHONY: all tests check lint install uninstall clean
 # Objects stay, also those that make sees as steps on the way. (.SECONDARY would hide that a header is gone.)

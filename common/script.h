@@ -5,6 +5,7 @@
 #ifndef TGTOOLS_SCRIPT_H
 #define TGTOOLS_SCRIPT_H
 
+#include <json-c/json.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -103,6 +104,9 @@ enum { SCRIPT_KEY_MAX_BYTES = 64 };
  */
 int script_parse(const char *output, size_t len, struct script_report *report, struct error *error);
 void script_report_free(struct script_report *report);
+
+/* The object that script_parse reads, with all that stands in it. Pure. The caller puts it. */
+int script_parse_object(const char *output, size_t len, struct json_object **object, struct error *error);
 
 /* What a script that ended comes to: its report, or ERROR_INPUT with why there is none that counts. Pure. */
 int script_conclude(const struct child_result *result, const struct script_run *run,

@@ -299,6 +299,13 @@ static int read_report(struct json_object *object, struct script_report *report,
 	return 0;
 }
 
+int script_parse_object(const char *output, size_t len, struct json_object **object, struct error *error)
+{
+	struct script_report ignored = {.notify = false};
+
+	return find_object(output, len, object, &ignored, error);
+}
+
 int script_parse(const char *output, size_t len, struct script_report *report, struct error *error)
 {
 	struct json_object *object = NULL;

@@ -1,4 +1,4 @@
-# Completion in bash for tg-send, tg-link, tg-queue and notify-runner. Options and commands are those that
+# Completion in bash for tg-send, tg-link, tg-queue, notify-runner and notify-scripts. Options and commands are those that
 # --help shows, so that they are always those of the program that is installed.
 
 # Offers those of the words of $1 that begin as the current word does.
@@ -60,6 +60,9 @@ _tgtools_command()
 	tg-queue:show | tg-queue:cancel | tg-queue:retry)
 		_tgtools_words "$("$path" 2>/dev/null | grep -oE '^[0-9]+')"
 		;;
+	notify-scripts:run)
+		_tgtools_words "$("$path" list 2>/dev/null | grep -oE '"name":"[^"]+"' | cut -d '"' -f 4)"
+		;;
 	esac
 }
 
@@ -104,4 +107,4 @@ _tgtools()
 	fi
 }
 
-complete -F _tgtools tg-send tg-link tg-queue notify-runner
+complete -F _tgtools tg-send tg-link tg-queue notify-runner notify-scripts

@@ -61,7 +61,7 @@ offers() {
 
 @test "bash is offered what --help shows" {
 	local program
-	for program in tg-send tg-link tg-queue notify-runner; do
+	for program in tg-send tg-link tg-queue notify-runner notify-scripts; do
 		offers "$program -" $("$program" --help | sed -nE 's/^ +(-.*)/\1/; T; s/  .*//; p' |
 			grep -oE -- '--?[A-Za-z][a-z-]*')
 	done
@@ -88,6 +88,17 @@ offers() {
 	offers 'tg-send -T title --si' --silent
 	offers 'tg-send --wait=5s --si' --silent
 	offers 'tg-send -f html text -' ''
+}
+
+@test "bash is offered the commands of notify-scripts, and what can be run" {
+	mkdir "$DIR/bin"
+	printf '#!/bin/sh\n[ "$1" = list ] && echo %s || exec "%s" "$@"\n' \
+		"'[{\"name\":\"disk.sh\",\"stem\":\"disk\"},{\"name\":\"load\",\"stem\":\"load\"}]'" "$BIN/notify-scripts" \
+		>"$DIR/bin/notify-scripts"
+	chmod +x "$DIR/bin/notify-scripts"
+	PATH=$DIR/bin:$PATH offers 'notify-scripts ' list run
+	PATH=$DIR/bin:$PATH offers 'notify-scripts run ' disk.sh load
+	PATH=$DIR/bin:$PATH offers 'notify-scripts run --del' --deliver
 }
 
 @test "bash is offered the scripts that notify-runner has" {
