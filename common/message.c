@@ -319,6 +319,26 @@ static int check_format(const struct message_fields *fields, struct error *error
 	    error, ERROR_INPUT, "\"parse_mode\" must be text, markdown, html, pre or MarkdownV2");
 }
 
+/* The files from first on that can go in one message: one, or an album of one kind. */
+static size_t count_alike(const struct message_fields *fields, size_t first)
+{
+	size_t end = first;
+
+	while (end < fields->files_count && fields->files[end].is_photo == fields->files[first].is_photo)
+		end++;
+	return end - first;
+}
+
+/* What was sent as one cannot be edited. */
+static bool has_album(const struct message_fields *fields)
+{
+	for (size_t i = 0; i < fields->files_count; i++) {
+		if (count_alike(fields, i) > 1)
+			return true;
+	}
+	return false;
+}
+
 int message_check(enum message_kind kind, struct message_fields *fields, struct error *error)
 {
 	if (check_texts(kind, fields, error) != 0 || check_files(fields, error) != 0 ||
@@ -330,8 +350,8 @@ int message_check(enum message_kind kind, struct message_fields *fields, struct 
 		return error_set(error, ERROR_INPUT, "\"script\" is not the name of a script");
 	if (fields->user != NULL && fields->to != NULL)
 		return error_set(error, ERROR_INPUT, "\"user\" and \"to\" exclude each other");
-	if (fields->key != NULL && fields->files_count > 1)
-		return error_set(error, ERROR_INPUT, "\"key\" does not go with several files");
+	if (fields->key != NULL && has_album(fields))
+		return error_set(error, ERROR_INPUT, "\"key\" does not go with several files of one kind");
 	if (fields->thread != NULL && num_int64(fields->thread, 1, INT64_MAX, &fields->thread_id) != 0)
 		return error_set(error, ERROR_INPUT, "\"thread\" must be a number");
 	if (fields->thread_id < 0)
@@ -394,16 +414,6 @@ static void put_common(const struct message_fields *fields, struct message_part 
 	json_object_object_add(part->parameters, "link_preview_options", options);
 }
 
-/* The files from first on that can go in one message: one, or an album of one kind. */
-static size_t count_alike(const struct message_fields *fields, size_t first)
-{
-	size_t end = first;
-
-	while (end < fields->files_count && fields->files[end].is_photo == fields->files[first].is_photo)
-		end++;
-	return end - first;
-}
-
 static void add_album(struct message_part *part, const struct message_fields *fields, struct rich *caption)
 {
 	struct json_object *media = json_object_new_array();
@@ -444,7 +454,7 @@ static void add_files(const struct message_fields *fields, struct rich *caption,
 }
 
 /* The text as a document, for what would be too many messages. */
-static void add_document(const struct rich *text, bool with_caption, struct message_parts *parts)
+static void add_document(const struct rich *text, struct message_parts *parts)
 {
 	struct message_part *part = add_part(parts, message_send_document);
 	struct buf plain = BUF_INIT(SIZE_MAX / 4);
@@ -453,41 +463,60 @@ static void add_document(const struct rich *text, bool with_caption, struct mess
 	rich_plain(text, &plain);
 	buf_add_text(&plain, "\n");
 	part->document = plain.data;
-	if (with_caption)
-		rich_head(text, RICH_CAPTION_MAX, &head);
+	rich_head(text, RICH_CAPTION_MAX, &head);
 	put_text(part, part->parameters, &head);
 }
 
-static void add_texts(
-    const struct message_fields *fields, struct rich *texts, size_t count, struct message_parts *parts)
+static void compose_rich(const struct rich *text, size_t text_parts_max, struct message_parts *parts)
 {
-	size_t first = 0;
+	struct rich *texts = NULL;
+	size_t count = rich_split(text, RICH_TEXT_MAX, RICH_TEXT_MAX, text_parts_max, &texts);
 
-	if (fields->files_count > 0) {
-		add_files(fields, &texts[0], parts);
-		first = 1;
+	if (texts == NULL) {
+		add_document(text, parts);
+		return;
 	}
-	for (size_t i = first; i < count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		struct message_part *part = add_part(parts, message_send_text);
 
 		put_text(part, part->parameters, &texts[i]);
 	}
+	rich_parts_free(texts, count);
 }
 
-static void compose_rich(const struct message_fields *fields, const struct rich *text, size_t text_parts_max,
-    struct message_parts *parts)
+static void parse_text(const struct message_fields *fields, bool with_title, struct rich *text)
 {
-	size_t first_max = fields->files_count > 0 ? RICH_CAPTION_MAX : RICH_TEXT_MAX;
-	struct rich *texts = NULL, none = RICH_INIT(0);
-	size_t count = rich_split(text, first_max, RICH_TEXT_MAX, text_parts_max, &texts);
+	const char *source = fields->text != NULL ? fields->text : "";
+	enum markup_format format = MARKUP_TEXT;
 
-	if (texts != NULL) {
-		add_texts(fields, texts, count, parts);
-		rich_parts_free(texts, count);
+	if (fields->parse_mode != NULL)
+		(void)markup_format_parse(fields->parse_mode, &format);
+	markup_parse(format, source, strlen(source), fields->lang, text);
+	if (with_title && fields->title != NULL)
+		rich_add_title(text, fields->title);
+}
+
+/* A text that is too long for a caption comes whole below the files, which have the title. */
+static void compose_files(
+    const struct message_fields *fields, size_t text_parts_max, struct message_parts *parts)
+{
+	struct rich text, title = RICH_INIT(SIZE_MAX / 4), *caption = NULL;
+
+	parse_text(fields, true, &text);
+	if (rich_split(&text, RICH_CAPTION_MAX, RICH_CAPTION_MAX, 1, &caption) == 1) {
+		add_files(fields, &caption[0], parts);
+		rich_parts_free(caption, 1);
+		rich_free(&text);
 		return;
 	}
-	add_files(fields, &none, parts);
-	add_document(text, true, parts);
+	rich_free(&text);
+	if (fields->title != NULL)
+		rich_add_title(&title, fields->title);
+	add_files(fields, &title, parts);
+	rich_free(&title);
+	parse_text(fields, false, &text);
+	compose_rich(&text, text_parts_max, parts);
+	rich_free(&text);
 }
 
 static int add_escaped(struct buf *out, const char *text)
@@ -532,24 +561,27 @@ static int compose_unparsed(
 	return 0;
 }
 
+static int compose_text(const struct message_fields *fields, size_t text_parts_max,
+    struct message_parts *parts, struct error *error)
+{
+	struct rich text;
+	int result = 0;
+
+	parse_text(fields, true, &text);
+	if (rich_is_blank(&text))
+		result = error_set(error, ERROR_INPUT, "\"text\" is empty");
+	else
+		compose_rich(&text, text_parts_max, parts);
+	rich_free(&text);
+	return result;
+}
+
 static int compose_parsed(const struct message_fields *fields, size_t text_parts_max,
     struct message_parts *parts, struct error *error)
 {
-	const char *source = fields->text != NULL ? fields->text : "";
-	enum markup_format format = MARKUP_TEXT;
-	struct rich text;
-
-	if (fields->parse_mode != NULL)
-		(void)markup_format_parse(fields->parse_mode, &format);
-	markup_parse(format, source, strlen(source), fields->lang, &text);
-	if (fields->title != NULL)
-		rich_add_title(&text, fields->title);
-	if (fields->files_count == 0 && rich_is_blank(&text)) {
-		rich_free(&text);
-		return error_set(error, ERROR_INPUT, "\"text\" is empty");
-	}
-	compose_rich(fields, &text, text_parts_max, parts);
-	rich_free(&text);
+	if (fields->files_count == 0)
+		return compose_text(fields, text_parts_max, parts, error);
+	compose_files(fields, text_parts_max, parts);
 	return 0;
 }
 

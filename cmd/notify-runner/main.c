@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -288,7 +287,8 @@ static int run(
     const struct options *options, const struct config *config, struct place *place, struct error *error)
 {
 	struct runlog log = {.fd = -1};
-	struct runner runner = {.socket_path = config->socket.path,
+	struct runner runner = {
+	    .limits = {config->delivery.picture_max_bytes, config->delivery.file_max_bytes},
 	    .run = {.home = place->home,
 		.user = place->account.name,
 		.timeout_ms = config->scripts.timeout_ms,
@@ -307,11 +307,15 @@ static int run(
 						 options->dry_run || options->verbose, error) != 0)
 		goto out;
 	runner.stop_fd = catch_signals(error);
-	if (runner.stop_fd < 0 || run_scripts(options, place, &runner, &kept, error) != 0)
+	if (runner.stop_fd < 0)
+		goto out;
+	runner.courier = courier_new(config->file, runner.stop_fd);
+	if (run_scripts(options, place, &runner, &kept, error) != 0)
 		goto out;
 	code = conclude(&runner, place, kept);
 out:
 	children_free(runner.children);
+	courier_free(runner.courier);
 	fd_close(&runner.stop_fd);
 	runlog_close(&log);
 	return code;
@@ -330,8 +334,6 @@ int main(int argc, char **argv)
 		if (code >= 0)
 			return code;
 	}
-	if (result == 0 && sodium_init() < 0)
-		result = error_set(&error, ERROR_BUG, "cannot start libsodium");
 	if (result == 0)
 		result = config_load(options.config, &config, &error);
 	if (result == 0)

@@ -15,7 +15,7 @@
 #include "xalloc.h"
 
 /* A name is a number that grows with time, of so many digits that names sort by it. */
-enum { DIGITS = 15, JSON_MAX_BYTES = 8 << 20 };
+enum { DIGITS = 15, JSON_MAX_BYTES = 8 << 20, CHUNK_BYTES = 65536 };
 
 static const char ending[] = ".json";
 
@@ -134,19 +134,45 @@ void pending_close(struct pending *pending)
 	*pending = (struct pending){0};
 }
 
+/* ---- adding ---- */
+
+/* Where the content of a file comes from: from data, or from what is read from fd. */
+struct source {
+	const void *data;
+	size_t len;
+	int fd; /* -1: data */
+};
+
+static int copy(int from, int to, struct error *error, const char *path)
+{
+	char *chunk = xmalloc(CHUNK_BYTES);
+	int result = 0;
+	ssize_t got;
+
+	while (result == 0 && (got = read(from, chunk, CHUNK_BYTES)) != 0) {
+		if (got > 0 && fd_write_all(to, chunk, (size_t)got) != 0)
+			result = error_errno(error, ERROR_TEMPORARY, "cannot write %s", path);
+		else if (got < 0 && errno != EINTR)
+			result = error_errno(error, ERROR_INPUT, "cannot copy a file to %s", path);
+	}
+	free(chunk);
+	return result;
+}
+
 /* Under a name that a reader passes over, then on disk, then under its own name. */
-static int write_file(const struct pending *pending, const char *name, const char *end, const void *data,
-    size_t len, struct error *error)
+static int write_file(const struct pending *pending, const char *name, const char *end,
+    const struct source *source, struct error *error)
 {
 	char *path = path_of(pending, name, end),
 	     *temporary = xasprintf("%s/.%s%s.new", pending->directory, name, end);
 	int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int result = -1;
+	int result = 0;
 
-	if (fd < 0 || fd_write_all(fd, data, len) != 0 || fsync(fd) != 0 || rename(temporary, path) != 0)
-		error_errno(error, ERROR_TEMPORARY, "cannot write %s", path);
-	else
-		result = 0;
+	if (fd >= 0 && source->fd >= 0)
+		result = copy(source->fd, fd, error, path);
+	if (result == 0 && (fd < 0 || (source->fd < 0 && fd_write_all(fd, source->data, source->len) != 0) ||
+			       fsync(fd) != 0 || rename(temporary, path) != 0))
+		result = error_errno(error, ERROR_TEMPORARY, "cannot write %s", path);
 	if (result != 0)
 		(void)unlink(temporary);
 	fd_close(&fd);
@@ -155,46 +181,62 @@ static int write_file(const struct pending *pending, const char *name, const cha
 	return result;
 }
 
+/* A name ends in the number of the file. */
+static int copy_file(const struct pending *pending, const char *name, size_t number,
+    const struct notice_file *file, struct notice_file *kept, struct error *error)
+{
+	struct source source = {.fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+	char end[32];
+	int result;
+
+	snprintf(end, sizeof end, ".%zu", number);
+	*kept = (struct notice_file){xasprintf("%s%s", name, end), xstrdup(file->name), file->is_photo};
+	if (source.fd < 0)
+		return error_errno(error, ERROR_INPUT, "cannot open %s", file->path);
+	result = write_file(pending, name, end, &source, error);
+	close(source.fd);
+	return result;
+}
+
 static int write_notice(
     const struct pending *pending, const char *name, const struct notice *notice, struct error *error)
 {
 	struct json_object *object = notice_to_json(notice);
 	const char *line = json_line(object);
-	int result = write_file(pending, name, ending, line, strlen(line), error);
+	int result = write_file(pending, name, ending, &(struct source){line, strlen(line), -1}, error);
 
 	json_object_put(object);
 	return result != 0 ? -1 : path_sync_directory(pending->directory, error);
+}
+
+/* The JSON comes last: it says that all is there. */
+static int write_all(
+    const struct pending *pending, const char *name, const struct notice *notice, struct error *error)
+{
+	struct notice kept = *notice;
+	int result = 0;
+
+	json_object_get(kept.fields);
+	kept.files_count = 0;
+	for (size_t i = 0; result == 0 && i < notice->files_count; i++)
+		result = copy_file(
+		    pending, name, i + 1, &notice->files[i], &kept.files[kept.files_count++], error);
+	if (result == 0)
+		result = write_notice(pending, name, &kept, error);
+	notice_free(&kept);
+	return result;
 }
 
 static int64_t size_of(const struct notice *notice)
 {
 	struct json_object *object = notice_to_json(notice);
 	int64_t bytes = (int64_t)strlen(json_line(object));
+	struct stat status;
 
 	json_object_put(object);
-	for (size_t i = 0; i < notice->count; i++)
-		bytes += (int64_t)notice->steps[i].file.len;
+	for (size_t i = 0; i < notice->files_count; i++)
+		bytes += stat(notice->files[i].path, &status) == 0 ? status.st_size : 0;
 	return bytes;
-}
-
-/* The file of a step gets its number as the ending, which stays when steps before it are done. */
-static int write_files(const struct pending *pending, const char *name, const struct notice *notice,
-    struct notice *kept, struct error *error)
-{
-	int result = 0;
-
-	for (size_t i = 0; result == 0 && i < notice->count; i++) {
-		const struct notice_step *step = &notice->steps[i];
-		char end[32];
-
-		kept->steps[i] = *step;
-		if (step->path == NULL)
-			continue;
-		snprintf(end, sizeof end, ".%zu", i + 1);
-		kept->steps[i].path = xasprintf("%s%s", name, end);
-		result = write_file(pending, name, end, step->file.data, step->file.len, error);
-	}
-	return result;
 }
 
 static void remove_file(const struct pending *pending, const char *name, const char *end)
@@ -208,7 +250,7 @@ static void remove_file(const struct pending *pending, const char *name, const c
 /* What cannot be removed now is at the next start. */
 static void remove_files(const struct pending *pending, const char *name)
 {
-	for (int i = 1; i <= NOTICE_STEPS_MAX; i++) {
+	for (int i = 1; i <= NOTICE_FILES_MAX; i++) {
 		char end[16];
 
 		snprintf(end, sizeof end, ".%d", i);
@@ -218,47 +260,50 @@ static void remove_files(const struct pending *pending, const char *name)
 
 int pending_add(struct pending *pending, const struct notice *notice, int64_t now_ms, struct error *error)
 {
-	struct notice kept = {.made_ms = notice->made_ms, .count = notice->count};
 	int64_t bytes = size_of(notice);
 	char name[32];
-	int result;
 
 	if (pending->count >= PENDING_COUNT_MAX || pending->bytes + bytes > PENDING_BYTES_MAX)
 		return error_set(error, ERROR_TEMPORARY, "%s is full (%zu messages, %lld MB)",
 		    pending->directory, pending->count, (long long)pending->bytes >> 20);
 	snprintf(name, sizeof name, "%0*lld", DIGITS,
 	    (long long)(now_ms > pending->last ? now_ms : pending->last + 1));
-	memcpy(kept.script, notice->script, sizeof kept.script);
-	result = write_files(pending, name, notice, &kept, error);
-	if (result == 0)
-		result = write_notice(pending, name, &kept, error);
-	if (result == 0) {
-		list_name(pending, name);
-		pending->bytes += bytes;
-	} else {
+	if (write_all(pending, name, notice, error) != 0) {
 		remove_file(pending, name, ending);
 		remove_files(pending, name);
+		return -1;
 	}
-	for (size_t i = 0; i < kept.count; i++) {
-		if (kept.steps[i].path != notice->steps[i].path)
-			free(kept.steps[i].path);
-	}
-	return result;
+	list_name(pending, name);
+	pending->bytes += bytes;
+	return 0;
 }
 
+/* ---- loading ---- */
+
 /* Only a file of this message, in this directory. */
+static int locate_file(
+    const struct pending *pending, const char *name, struct notice_file *file, struct error *error)
+{
+	char *relative = file->path;
+	struct stat status;
+
+	if (strncmp(relative, name, DIGITS) != 0 || relative[DIGITS] != '.' || strchr(relative, '/') != NULL)
+		return error_set(error, ERROR_INPUT, "a file of it is damaged");
+	file->path = path_of(pending, relative, "");
+	free(relative);
+	if (lstat(file->path, &status) != 0)
+		return error_errno(error, ERROR_INPUT, "cannot open %s", file->path);
+	return S_ISREG(status.st_mode)
+		   ? 0
+		   : error_set(error, ERROR_INPUT, "%s is not a regular file", file->path);
+}
+
 static int locate_files(
     const struct pending *pending, const char *name, struct notice *notice, struct error *error)
 {
-	for (size_t i = 0; i < notice->count; i++) {
-		char *file = notice->steps[i].path;
-
-		if (file == NULL)
-			continue;
-		if (strncmp(file, name, DIGITS) != 0 || file[DIGITS] != '.' || strchr(file, '/') != NULL)
-			return error_set(error, ERROR_INPUT, "a step is damaged");
-		notice->steps[i].path = path_of(pending, file, "");
-		free(file);
+	for (size_t i = 0; i < notice->files_count; i++) {
+		if (locate_file(pending, name, &notice->files[i], error) != 0)
+			return -1;
 	}
 	return 0;
 }
@@ -285,16 +330,7 @@ int pending_load(const struct pending *pending, size_t index, struct notice *not
 	return result;
 }
 
-int pending_update(struct pending *pending, size_t index, const struct notice *notice, struct error *error)
-{
-	struct notice kept = *notice;
-
-	for (size_t i = 0; i < kept.count; i++) {
-		if (kept.steps[i].path != NULL)
-			kept.steps[i].path = strrchr(kept.steps[i].path, '/') + 1;
-	}
-	return write_notice(pending, pending->names[index], &kept, error);
-}
+/* ---- removing ---- */
 
 int pending_remove(struct pending *pending, size_t index, struct error *error)
 {

@@ -30,14 +30,14 @@ struct pending {
 int pending_open(const char *directory, struct pending *pending, struct error *error);
 void pending_close(struct pending *pending);
 
-/* Makes a notice durable; its files must be read. ERROR_TEMPORARY where there is no room. */
+/*
+ * Makes a notice durable, with copies of its files. ERROR_TEMPORARY where there is no room, ERROR_INPUT where
+ * a file cannot be read any more.
+ */
 int pending_add(struct pending *pending, const struct notice *notice, int64_t now_ms, struct error *error);
 
-/* The notice at index; the paths of its steps are those of the kept files. */
+/* The notice at index; the paths of its files are those of the copies, which are there. */
 int pending_load(const struct pending *pending, size_t index, struct notice *notice, struct error *error);
-
-/* Keeps what is left of a notice that was loaded and advanced. */
-int pending_update(struct pending *pending, size_t index, const struct notice *notice, struct error *error);
 
 /* Removes it for good, with its files. It is in the list, and counted, until the directory is opened again.
  */

@@ -8,45 +8,18 @@
 #include "clock.h"
 #include "json.h"
 #include "notice.h"
-#include "submit.h"
 #include "xalloc.h"
 
 /* ---- submitting ---- */
 
-static enum notice_outcome submit_step(const struct runner *runner, const struct notice_step *step,
-    struct submit_answer *answer, struct error *error)
-{
-	struct buf target = BUF_INIT(65536);
-	const void *body = step->file.data;
-	size_t len = step->file.len;
-	bool is_text = step->kind == NOTICE_TEXT;
-	enum notice_outcome outcome = NOTICE_REFUSED;
-
-	*answer = (struct submit_answer){0};
-	if (is_text) {
-		body = json_line(step->fields);
-		len = strlen(body);
-	}
-	if (notice_target(step, &target, error) == 0) {
-		int result = submit_request(runner->socket_path, "POST", buf_text(&target),
-		    is_text ? "application/json" : "application/octet-stream", body, len, step->key, answer,
-		    error);
-
-		outcome =
-		    notice_judge(answer->status, answer->body, result == 0 ? ERROR_TEMPORARY : error->kind);
-	}
-	buf_free(&target);
-	return outcome;
-}
-
-static void log_accepted(struct runner *runner, const char *script, const struct submit_answer *answer)
+static void log_accepted(struct runner *runner, const char *script, const struct courier_answer *answer)
 {
 	runner->sent++;
 	runlog_add(runner->log, script, "sent, message %lld",
 	    (long long)(answer->body != NULL ? json_int64(answer->body, "id") : 0));
 }
 
-static void log_suppressed(struct runner *runner, const char *script, const struct submit_answer *answer)
+static void log_suppressed(struct runner *runner, const char *script, const struct courier_answer *answer)
 {
 	int64_t left_ms = json_int64(answer->body, "retry_after") * 1000;
 	char text[CLOCK_TEXT_BYTES];
@@ -55,34 +28,28 @@ static void log_suppressed(struct runner *runner, const char *script, const stru
 	    clock_format(clock_wall_ms() + left_ms, text));
 }
 
-/*
- * Submits the steps of a notice until all are taken or one is not; those that were taken are dropped from
- * it. Nobody is asked again once it is known that nothing is taken.
- */
-static enum notice_outcome submit(struct runner *runner, struct notice *notice, struct error *error)
+/* Nobody is asked again once it is known that nothing is taken. */
+static enum notice_outcome submit(struct runner *runner, const struct notice *notice, struct error *error)
 {
-	enum notice_outcome outcome = NOTICE_SENT;
+	struct courier_answer answer;
+	enum notice_outcome outcome;
+	int result;
 
-	while (notice->count > 0 && outcome == NOTICE_SENT) {
-		struct submit_answer answer = {0};
-
-		if (runner->denied || runner->away) {
-			*error = runner->why;
-			return runner->denied ? NOTICE_DENIED : NOTICE_AWAY;
-		}
-		outcome = submit_step(runner, &notice->steps[0], &answer, error);
-		if (outcome == NOTICE_SENT) {
-			log_accepted(runner, notice->script, &answer);
-			notice_advance(notice);
-		} else if (outcome == NOTICE_SUPPRESSED) {
-			log_suppressed(runner, notice->script, &answer);
-		}
-		submit_answer_free(&answer);
+	if (runner->denied || runner->away) {
+		*error = runner->why;
+		return runner->denied ? NOTICE_DENIED : NOTICE_AWAY;
 	}
+	result = courier_submit(runner->courier, notice, &answer, error);
+	outcome = notice_judge(answer.status, answer.body, result == 0 ? ERROR_TEMPORARY : error->kind);
+	if (outcome == NOTICE_SENT)
+		log_accepted(runner, notice->script, &answer);
+	else if (outcome == NOTICE_SUPPRESSED)
+		log_suppressed(runner, notice->script, &answer);
+	else if (outcome != NOTICE_REFUSED)
+		runner->why = *error;
+	courier_answer_free(&answer);
 	runner->away = outcome == NOTICE_AWAY;
 	runner->denied = outcome == NOTICE_DENIED;
-	if (outcome != NOTICE_SENT && outcome != NOTICE_SUPPRESSED && outcome != NOTICE_REFUSED)
-		runner->why = *error;
 	return outcome;
 }
 
@@ -92,6 +59,11 @@ static void keep(struct runner *runner, const struct notice *notice, const struc
 
 	if (pending_add(runner->pending, notice, clock_wall_ms(), &error) == 0) {
 		runlog_add(runner->log, notice->script, "kept for the next run: %s", why->text);
+		return;
+	}
+	if (error.kind == ERROR_INPUT) {
+		runner->failed++;
+		runlog_add(runner->log, notice->script, "failed: %s", error.text);
 		return;
 	}
 	runner->lost++;
@@ -128,11 +100,10 @@ static bool is_too_old(const struct notice *notice)
 	return clock_wall_ms() - notice->made_ms > PENDING_AGE_MAX_MS;
 }
 
-/* Returns what became of it; NOTICE_SENT, SUPPRESSED, DENIED and REFUSED mean that it can be removed. */
-static enum notice_outcome replay(struct runner *runner, size_t index, struct notice *notice)
+/* Returns what became of it; but for NOTICE_AWAY and NOTICE_LATER it can be removed. */
+static enum notice_outcome replay(struct runner *runner, const struct notice *notice)
 {
-	size_t steps = notice->count;
-	struct error error = {.text = ""}, ignored;
+	struct error error = {.text = ""};
 	enum notice_outcome outcome;
 
 	if (is_too_old(notice)) {
@@ -140,9 +111,6 @@ static enum notice_outcome replay(struct runner *runner, size_t index, struct no
 		return NOTICE_REFUSED;
 	}
 	outcome = submit(runner, notice, &error);
-	/* Where this cannot be written, the keys of the steps that are done see to it. */
-	if ((outcome == NOTICE_AWAY || outcome == NOTICE_LATER) && notice->count < steps)
-		(void)pending_update(runner->pending, index, notice, &ignored);
 	if (outcome == NOTICE_DENIED || outcome == NOTICE_REFUSED)
 		runlog_add(runner->log, notice->script, "a kept message is dropped: %s", error.text);
 	return outcome;
@@ -151,19 +119,17 @@ static enum notice_outcome replay(struct runner *runner, size_t index, struct no
 static void replay_one(struct runner *runner, size_t index)
 {
 	enum notice_outcome outcome;
-	struct notice notice = {.count = 0};
+	struct notice notice;
 	struct error error;
 
-	if (pending_load(runner->pending, index, &notice, &error) != 0 ||
-	    notice_read_files(&notice, &error) != 0) {
+	if (pending_load(runner->pending, index, &notice, &error) != 0) {
 		runlog_add(runner->log, "spool", "%s.json is put aside as .bad: %s",
 		    runner->pending->names[index], error.text);
-		notice_free(&notice);
 		if (pending_set_aside(runner->pending, index, &error) != 0)
 			runlog_add(runner->log, "spool", "%s", error.text);
 		return;
 	}
-	outcome = replay(runner, index, &notice);
+	outcome = replay(runner, &notice);
 	notice_free(&notice);
 	if (outcome != NOTICE_AWAY && outcome != NOTICE_LATER &&
 	    pending_remove(runner->pending, index, &error) != 0)
@@ -180,19 +146,10 @@ void runner_replay(struct runner *runner)
 
 static void show(const struct notice *notice)
 {
-	for (size_t i = 0; i < notice->count; i++) {
-		const struct notice_step *step = &notice->steps[i];
-		struct buf target = BUF_INIT(65536);
-		struct error ignored;
-
-		(void)notice_target(step, &target, &ignored);
-		printf("%s: POST %.*s %s", notice->script, (int)strcspn(buf_text(&target), "?"),
-		    buf_text(&target), json_line(step->fields));
-		if (step->path != NULL)
-			printf(" with %zu bytes of %s", step->file.len, step->path);
-		printf("\n");
-		buf_free(&target);
-	}
+	printf("%s: POST /send %s", notice->script, json_line(notice->fields));
+	for (size_t i = 0; i < notice->files_count; i++)
+		printf(" with %s", notice->files[i].path);
+	printf("\n");
 }
 
 static void fail(struct runner *runner, const char *script, const char *why, const struct buf *errors)
@@ -208,11 +165,11 @@ static void take_report(struct runner *runner, const char *script, const struct 
 {
 	struct notice notice;
 	struct error error;
-	char id[NOTICE_ID_BYTES];
+	char key[NOTICE_KEY_BYTES];
 
-	submit_new_key(id);
-	notice_make(&notice, report, script, runner->run.home, id, clock_wall_ms());
-	if (notice_read_files(&notice, &error) != 0)
+	notice_new_key(key);
+	notice_make(&notice, report, script, runner->run.home, key, clock_wall_ms(), true);
+	if (notice_check_files(&notice, &runner->limits, NULL, &error) != 0)
 		fail(runner, script, error.text, NULL);
 	else if (runner->dry_run)
 		show(&notice);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "courier.h"
 #include "error.h"
 #include "pending.h"
 #include "runlog.h"
@@ -15,7 +16,8 @@
 
 /* What is borrowed, and then what became of the run. */
 struct runner {
-	const char *socket_path;
+	struct courier *courier;
+	struct notice_limits limits;
 	struct script_run run;
 	struct children *children;
 	size_t jobs;

@@ -18,6 +18,7 @@
 
 #include "calls.h"
 #include "compose.h"
+#include "messages.h"
 #include "preview.h"
 #include "send.h"
 #include "wait.h"
@@ -30,7 +31,7 @@
 static const char help[] =
     USAGE "\n"
 	  "       command | tg-send [options]\n"
-	  "       tg-send --json [-c file]\n"
+	  "       tg-send --json | --messages [-c file]\n"
 	  "Sends text, pictures and files to your Telegram.\n"
 	  "The message:\n"
 	  "  -T, --title TITLE    a title above the text\n"
@@ -60,6 +61,7 @@ static const char help[] =
 	  "  -v, --verbose        say under which number it is queued\n"
 	  "Others:\n"
 	  "      --json           submit calls, one JSON object a line, from standard input\n"
+	  "      --messages       submit messages, one JSON object a line, from standard input\n"
 	  "  -c, --config FILE    configuration instead of " CONFIG_DEFAULT_PATH "\n"
 	  "  -V, --version        print the version\n"
 	  "  -h, --help           print this\n"
@@ -67,6 +69,7 @@ static const char help[] =
 
 enum {
 	OPTION_JSON = 256,
+	OPTION_MESSAGES,
 	OPTION_PRE,
 	OPTION_LANG,
 	OPTION_NAME,
@@ -107,6 +110,7 @@ static const struct option long_options[] = {
     {"quiet", no_argument, NULL, 'q'},
     {"verbose", no_argument, NULL, 'v'},
     {"json", no_argument, NULL, OPTION_JSON},
+    {"messages", no_argument, NULL, OPTION_MESSAGES},
     {"config", required_argument, NULL, 'c'},
     {"version", no_argument, NULL, 'V'},
     {"help", no_argument, NULL, 'h'},
@@ -243,7 +247,7 @@ static int take_option(struct options *options, int option, struct error *error)
 	case 'c':
 		options->config_path = optarg;
 		return 0;
-	default: /* OPTION_JSON: being seen is all */
+	default: /* OPTION_JSON, OPTION_MESSAGES: being seen is all */
 		return 0;
 	}
 }
@@ -251,11 +255,15 @@ static int take_option(struct options *options, int option, struct error *error)
 static int check_options(const struct options *options, struct error *error)
 {
 	static const int with_json[] = {OPTION_JSON, 'c', 0};
+	static const int with_messages[] = {OPTION_MESSAGES, 'c', 0};
 	static const int with_delete[] = {OPTION_DELETE, 'u', OPTION_TO, 'q', 'v', 'c', 0};
 
 	if (given(options, OPTION_JSON) && !given_alone(options, with_json))
 		return error_set(
 		    error, ERROR_USAGE, "--json takes its calls from standard input and goes with -c alone");
+	if (given(options, OPTION_MESSAGES) && !given_alone(options, with_messages))
+		return error_set(error, ERROR_USAGE,
+		    "--messages takes its messages from standard input and goes with -c alone");
 	if (given(options, OPTION_DELETE) && !given_alone(options, with_delete))
 		return error_set(
 		    error, ERROR_USAGE, "--delete sends nothing; it goes with -u, --to, -q and -v alone");
@@ -296,6 +304,21 @@ static int send_calls(const struct config *config)
 	if (outcome.unfinished)
 		return EX_TEMPFAIL;
 	return outcome.refused > 0 ? EX_DATAERR : EX_OK;
+}
+
+static struct upload_limits upload_limits(const struct config *config)
+{
+	return (struct upload_limits){config->delivery.picture_max_bytes, config->delivery.file_max_bytes};
+}
+
+static int send_messages(const struct config *config)
+{
+	const struct upload_limits limits = upload_limits(config);
+	struct error error;
+
+	if (messages_run(STDIN_FILENO, STDOUT_FILENO, config->socket.path, &limits, &error) != 0)
+		return program_fail(PROGRAM, &error);
+	return EX_OK;
 }
 
 static int print_line(const struct buf *line)
@@ -397,8 +420,7 @@ static int show_message(const struct config *config, const struct options *optio
 
 static int send_message(const struct config *config, const struct options *options)
 {
-	const struct upload_limits limits = {
-	    config->delivery.picture_max_bytes, config->delivery.file_max_bytes};
+	const struct upload_limits limits = upload_limits(config);
 	struct send send;
 	struct error error;
 	int code = EX_OK;
@@ -430,6 +452,8 @@ int main(int argc, char **argv)
 		return program_fail(PROGRAM, &error);
 	if (given(&options, OPTION_JSON))
 		code = send_calls(config);
+	else if (given(&options, OPTION_MESSAGES))
+		code = send_messages(config);
 	else if (given(&options, OPTION_DELETE))
 		code = delete_message(config, &options);
 	else

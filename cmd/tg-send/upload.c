@@ -176,6 +176,7 @@ int upload_send(const char *socket_path, struct upload *upload, bool with_progre
 	result = submit_upload(socket_path, buf_text(&target), &file, &answer, &refusal);
 	if (progress.shown)
 		fputs("\r\033[K", stderr);
+	upload->status = answer.status;
 	id = answer.body != NULL ? json_text(answer.body, "file") : NULL;
 	if (result != 0 && answer.status > 299)
 		error_set(error, refusal.kind, "%.64s: %.150s; nothing was sent", upload->name, refusal.text);

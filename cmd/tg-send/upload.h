@@ -21,6 +21,7 @@ struct upload {
 	bool picture;
 	char *name; /* as it is shown in the chat */
 	char *id;   /* how tg-sendd calls it; NULL until it is there */
+	int status; /* HTTP status of its answer; 0: there was none */
 };
 
 #define UPLOAD_INIT ((struct upload){.fd = -1})

@@ -157,6 +157,22 @@ static int forget_staged(struct store_txn *txn, struct op *op, struct error *err
 	return 0;
 }
 
+/* They came for this message alone, and nobody will ask for them again. */
+static int drop_staged(struct sendd *sendd, struct store_txn *txn, struct op *op, struct error *error)
+{
+	for (size_t i = 0; i < op->fields.files_count; i++) {
+		int removed = op->files[i].is_staged
+				  ? store_staged_remove(txn, op->caller.name, op->files[i].spool, error)
+				  : 0;
+
+		if (removed < 0)
+			return -1;
+		if (removed == 1)
+			effect_drop(sendd, op->files[i].spool);
+	}
+	return 0;
+}
+
 /* Every message has a file of its own, so that each can go when its message has gone. */
 static int file_for(
     struct sendd *sendd, struct op_file *file, char name[STORE_USER_BYTES], struct error *error)
@@ -305,10 +321,12 @@ int op_send(struct sendd *sendd, struct store_txn *txn, struct op *op, struct er
 	struct recipients to;
 	int go_on = op_answer_again(txn, op, error);
 
-	if (go_on == 1)
+	if (go_on < 0)
+		return -1;
+	if (go_on == 1) {
 		note_ids_again(op);
-	if (go_on != 0)
-		return go_on < 0 ? -1 : 0;
+		return drop_staged(sendd, txn, op, error);
+	}
 	if (store_used_percent(sendd->store) >= STORE_FULL_PERCENT)
 		return op_fail(op, 503, "the store is full; try again later");
 	if (op_recipients(txn, op, &to, error) != 0)
@@ -320,6 +338,9 @@ int op_send(struct sendd *sendd, struct store_txn *txn, struct op *op, struct er
 		go_on = claim_cooldown(sendd, txn, op, error);
 	if (go_on == 1)
 		go_on = queue_for_all(sendd, txn, op, &to, error);
+	/* Where the request is wrong it can be made again, with the same files. */
+	if (go_on == 0 && op->status != 400 && op->status != 413)
+		go_on = drop_staged(sendd, txn, op, error);
 	if (go_on < 0)
 		return -1;
 	return op_keep_answer(txn, op, json_line(op->answer), error);

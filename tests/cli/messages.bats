@@ -500,6 +500,26 @@ link_daemon() {
 	[[ $(api POST '/files?name=a/b' '' --data-binary x | jq -r .error) == *slash* ]]
 }
 
+# A script with a picture reports again and again while its cooldown runs.
+@test "the files of a message that is not queued do not wait" {
+	local body file i
+	begin
+	echo x >"$DIR/a.log"
+	for i in $(seq 3); do
+		file=$(stage "$DIR/a.log")
+		body="{\"text\":\"t\",\"cooldown\":\"1h\",\"script\":\"s\",\"files\":[{\"file\":\"$file\"}]}"
+		[[ $(api POST /send "$body" -H "Idempotency-Key: $((i / 2))" | jq .ok) == true ]]
+	done
+	file=$(stage "$DIR/a.log")
+	# Who is to mend the request finds the file still there.
+	[[ $(send "{\"cooldown\":1,\"files\":[{\"file\":\"$file\"}]}" | jq -r .error) == *cooldown* ]]
+	wait_until 5 eval '[[ $(ls "$DIR/store/spool" | wc -l) == 1 ]]'
+	tg-link unlink
+	[[ $(send "{\"files\":[{\"file\":\"$file\"}]}" | jq -r .error) == *'no linked Telegram' ]]
+	[[ $(ls "$DIR/store/spool" | wc -l) == 0 ]]
+	tg-sendd --check-store
+}
+
 @test "at most 20 files wait for their message" {
 	begin
 	echo x >"$DIR/a.log"

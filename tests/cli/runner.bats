@@ -34,6 +34,18 @@ runner() {
 	notify-runner --home "$DIR/home" "$@"
 }
 
+# picture FILE: the smallest one.
+picture() {
+	python3 - "$1" <<-'PY'
+		import struct, sys, zlib
+		def chunk(kind, data):
+		    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+		with open(sys.argv[1], "wb") as f:
+		    f.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 20, 10, 8, 0, 0, 0, 0))
+		            + chunk(b"IDAT", zlib.compress(b"\0" * 210)) + chunk(b"IEND", b""))
+	PY
+}
+
 # With everything running and this account linked with chat 1.
 everything() {
 	start_sim
@@ -125,7 +137,7 @@ pid_in() {
 	run -0 --separate-stderr runner --dry-run -j 1
 	[[ ${lines[0]} == 'a.sh: POST /send {"text":"hi \"you\"","parse_mode":"markdown","title":"T","script":"a.sh","cooldown":"7200s"}' ]]
 	[[ ${lines[1]} == 'b.sh: nothing to send' ]]
-	[[ ${lines[2]} == 'c.sh: POST /send_photo {"caption":"m",'*'"silent":true'*"with 5 bytes of $DIR/home/x.png" ]]
+	[[ ${lines[2]} == 'c.sh: POST /send {"text":"m",'*'"silent":true'*" with $DIR/home/x.png" ]]
 	[[ $stderr == 'notify-runner: d.sh: warning: nothing to send'* ]]
 	spool_is_empty
 	[[ ! -e $STATE/logs/runner.log ]]
@@ -156,7 +168,7 @@ pid_in() {
 	chat_has 'Revenue dropped'
 	chat_has chart.png
 	logged text.sh "sent, message"
-	logged run "3 scripts, 0 failed, 4 messages sent, 0 kept"
+	logged run "3 scripts, 0 failed, 3 messages sent, 0 kept"
 	[[ $(find "$STATE" -type d -printf '%m\n' | sort -u) == 700 ]]
 	[[ $(find "$STATE" -type f -printf '%m\n' | sort -u) == 600 ]]
 }
@@ -233,7 +245,7 @@ pid_in() {
 	logged 1.sh "failed: cannot open $DIR/home/missing.png: No such file"
 	logged 2.sh "failed: $DIR/home/fifo is not a regular file"
 	logged 3.sh "failed: $DIR/home/empty.png is empty"
-	logged 4.sh "failed: cannot read $DIR/home/large.png: File too large"
+	logged 4.sh "failed: $DIR/home/large.png is larger than the 10 MB that a picture may have"
 	logged 5.sh "failed: /etc is not a regular file"
 }
 
@@ -246,6 +258,32 @@ pid_in() {
 	logged long.sh 'failed: tg-sendd refuses it: "title" is longer'
 	wait_chat 1 "$(printf 'y%.0s' {1..1500})"
 	wait_until 15 chat_has table.csv
+}
+
+@test "a picture and a file under a key take the place of those before, and a long text comes last" {
+	local text
+	everything
+	text=$(printf 'y%.0s' {1..1500})
+	picture "$DIR/home/a.png"
+	echo 1,2 >"$DIR/home/b.csv"
+	says a.sh '{"notify":true,"message":"first","key":"k","cooldown":"0s","image_path":"a.png","document_path":"b.csv"}'
+	runner
+	wait_chat 1 first
+	wait_until 15 chat_has b.csv
+	sed -i 's/first/second/' "$NOTES/a.sh"
+	says b.sh "{\"notify\":true,\"title\":\"T\",\"message\":\"$text\",\"image_path\":\"a.png\",\"document_path\":\"b.csv\"}"
+	runner -j 1
+	wait_chat 1 second
+	wait_chat 1 "$text"
+	sim GET '/sim/chat?id=1' | jq -c '.messages[2:][] | select(.from == "bot" and ((.text // "") | test("code|linked") | not)) |
+		[.caption // .text, (.photo.file_name // .document.file_name)]' >"$DIR/got"
+	diff "$DIR/got" - <<-EOF
+		["second","a.png"]
+		[null,"b.csv"]
+		["T","a.png"]
+		[null,"b.csv"]
+		["$text",null]
+	EOF
 }
 
 @test "within its cooldown a script sends once" {
@@ -403,9 +441,9 @@ pid_in() {
 	mkdir -p -m 700 "$STATE/spool"
 	chmod 700 "$STATE"
 	echo '{' >"$STATE/spool/001700000000001.json"
-	echo '{"version":1,"script":"old.sh","made_ms":1600000000000,"steps":[{"kind":"text","key":"k","fields":{"text":"old"}}]}' \
+	echo '{"version":2,"script":"old.sh","made_ms":1600000000000,"idempotency_key":"k","fields":{"text":"old"}}' \
 		>"$STATE/spool/001700000000002.json"
-	printf '{"version":1,"script":"new.sh","made_ms":%s000,"steps":[{"kind":"text","key":"k","fields":{"text":"new"}}]}' \
+	printf '{"version":2,"script":"new.sh","made_ms":%s000,"idempotency_key":"k","fields":{"text":"new"}}' \
 		"$(date +%s)" >"$STATE/spool/001700000000003.json"
 	run -0 runner
 	wait_chat 1 new
@@ -499,7 +537,7 @@ make_account() {
 	chown -R "$ACCOUNT:" "$DIR/alice"
 	# The tree may be where only its owner gets.
 	mkdir "$DIR/bin"
-	cp "$BIN/notify-runner" "$BIN/tg-link" "$DIR/bin/"
+	cp "$BIN/notify-runner" "$BIN/tg-send" "$BIN/tg-link" "$DIR/bin/"
 	AS="setpriv --reuid=$ACCOUNT --regid=$ACCOUNT --clear-groups env PATH=$DIR/bin:$PATH"
 }
 

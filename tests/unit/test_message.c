@@ -113,6 +113,11 @@ static void several_files_are_albums(void **state)
 		"{\"media\":[{\"type\":\"photo\",\"media\":\"attach://file0\",\"caption\":\"c\"},"
 		"{\"type\":\"photo\",\"media\":\"attach://file1\"}]} +0-2\nsendDocument {} +2-1"},
 	    {MESSAGE_TEXT, "{\"files\":[{\"file\":\"a\"}]}", "sendDocument {} +0-1"},
+	    /* what a script with a picture and a file sends under a key */
+	    {MESSAGE_TEXT,
+		"{\"text\":\"c\",\"key\":\"k\",\"files\":[{\"file\":\"a\",\"kind\":\"photo\"},{\"file\":"
+		"\"b\"}]}",
+		"sendPhoto {\"caption\":\"c\"} +0-1\nsendDocument {} +1-1"},
 	};
 
 	(void)state;
@@ -193,7 +198,7 @@ static void length_counts_code_points(void **state)
 	    {MESSAGE_TEXT, "x ", 12000, 1, "sendDocument"},
 	    {MESSAGE_TEXT, "x ", 12000, 1, "+txt 24000"},
 	    {MESSAGE_PHOTO, "x", 1024, 1, "sendPhoto"},
-	    {MESSAGE_PHOTO, "x", 1025, 2, "(1/2)"},
+	    {MESSAGE_PHOTO, "x", 1025, 2, "sendPhoto {} +0-1\nsendMessage {\"text\":\"xxx"},
 	    {MESSAGE_PHOTO, "x ", 12000, 2, "sendPhoto {} +0-1"},
 	};
 
@@ -206,6 +211,33 @@ static void length_counts_code_points(void **state)
 			fail_msg("%s is not in row %zu", rows[i].with, i);
 		free(result);
 	}
+}
+
+/* Below the picture it is whole, and the title stays with the picture. */
+static void a_long_text_goes_below_its_files(void **state)
+{
+	static const char after[] =
+	    "\",\"title\":\"T\",\"files\":[{\"file\":\"a\",\"kind\":\"photo\"},{\"file\":\"b\"}]}";
+	static const char title[] =
+	    "\"caption\":\"T\",\"caption_entities\":[{\"type\":\"bold\",\"offset\":0,\"length\":1}]";
+	struct buf body = BUF_INIT(65536), expected = BUF_INIT(65536);
+	char *result;
+
+	(void)state;
+	buf_add_text(&body, "{\"text\":\"");
+	buf_add_format(
+	    &expected, "sendPhoto {%s} +0-1\nsendDocument {} +1-1\nsendMessage {\"text\":\"", title);
+	for (int i = 0; i < 1023; i++) {
+		buf_add_text(&body, "x");
+		buf_add_text(&expected, "x");
+	}
+	buf_add_text(&body, after);
+	buf_add_text(&expected, "\"}");
+	result = submit(MESSAGE_TEXT, buf_text(&body));
+	assert_string_equal(result, buf_text(&expected));
+	free(result);
+	buf_free(&body);
+	buf_free(&expected);
 }
 
 static const char *from_table(void *context, const char *name)
@@ -247,6 +279,7 @@ int main(void)
 	    cmocka_unit_test(several_files_are_albums),
 	    cmocka_unit_test(what_is_wrong_is_named),
 	    cmocka_unit_test(length_counts_code_points),
+	    cmocka_unit_test(a_long_text_goes_below_its_files),
 	    cmocka_unit_test(a_query_is_checked_like_a_body),
 	};
 

@@ -7,153 +7,143 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "json.h"
-#include "notify-runner/notice.h"
+#include "notice.h"
 #include "xalloc.h"
 
-static const char id[] = "00112233445566778899aabbccddeeff";
+static const char key[] = "00112233445566778899aabbccddeeff";
 
-/* All steps as one text, "photo KEY FIELDS PATH\n" each. */
-static char *steps_of(const char *output)
+/* The line for tg-send, less its key. */
+static char *request_of(const char *output, bool with_cooldown)
 {
-	static const char *const names[] = {"text", "photo", "document"};
 	struct script_report report;
 	struct notice notice;
 	struct error error;
-	struct buf text = BUF_INIT(1 << 20);
+	struct json_object *request;
+	char *line;
 
 	if (script_parse(output, strlen(output), &report, &error) != 0)
 		fail_msg("%s: %s", output, error.text);
-	notice_make(&notice, &report, "disk.sh", "/home/alice", id, 5);
-	for (size_t i = 0; i < notice.count; i++) {
-		const struct notice_step *step = &notice.steps[i];
-
-		assert_memory_equal(step->key, id, 32);
-		buf_add_format(&text, "%s%s %s%s%s\n", names[step->kind], step->key + 32,
-		    json_line(step->fields), step->path ? " " : "", step->path ? step->path : "");
-	}
+	notice_make(&notice, &report, "disk.sh", "/home/alice", key, 5, with_cooldown);
+	request = notice_request(&notice);
+	assert_string_equal(json_text(request, "idempotency_key"), key);
+	json_object_object_del(request, "idempotency_key");
+	line = xstrdup(json_line(request));
+	json_object_put(request);
 	script_report_free(&report);
 	notice_free(&notice);
-	return text.data;
+	return line;
 }
 
-static void steps(void **state)
+static void requests(void **state)
 {
 	static const struct {
 		const char *report, *expected;
+		bool without_cooldown;
 	} cases[] = {
-	    {"{\"notify\":true,\"message\":\"m\"}", "text-1 "
-						    "{\"text\":\"m\",\"parse_mode\":\"markdown\",\"script\":"
-						    "\"disk.sh\",\"cooldown\":\"3600s\"}\n"},
+	    {"{\"notify\":true,\"message\":\"m\"}",
+		"{\"fields\":{\"text\":\"m\",\"parse_mode\":\"markdown\",\"script\":\"disk.sh\","
+		"\"cooldown\":\"3600s\"}}",
+		false},
+	    {"{\"notify\":true,\"message\":\"m\"}",
+		"{\"fields\":{\"text\":\"m\",\"parse_mode\":\"markdown\",\"script\":\"disk.sh\"}}", true},
 	    {"{\"notify\":true,\"title\":\"t\",\"message\":\"m\",\"silent\":true,\"cooldown\":\"90s\"}",
-		"text-1 "
-		"{\"text\":\"m\",\"parse_mode\":\"markdown\",\"title\":\"t\",\"script\":\"disk.sh\","
-		"\"silent\":true,\"cooldown\":\"90s\"}"
-		"\n"},
-	    {"{\"notify\":true,\"message\":\"m\",\"cooldown\":\"0m\"}",
-		"text-1 {\"text\":\"m\",\"parse_mode\":\"markdown\",\"script\":\"disk.sh\"}\n"},
-	    {"{\"notify\":true,\"message\":\"m\",\"key\":\"k\"}",
-		"text-1 "
-		"{\"text\":\"m\",\"parse_mode\":\"markdown\",\"script\":\"disk.sh\",\"key\":\"k\","
-		"\"cooldown\":\"3600s\"}"
-		"\n"},
-	    {"{\"notify\":true,\"message\":\"m\",\"title\":\"t\",\"image_path\":\"/tmp/a.png\"}",
-		"photo-1 "
-		"{\"caption\":\"m\",\"parse_mode\":\"markdown\",\"title\":\"t\",\"script\":\"disk.sh\","
-		"\"file_name\":\"a.png\","
-		"\"cooldown\":\"3600s\"} /tmp/a.png\n"},
-	    {"{\"notify\":true,\"image_path\":\"out/a.png\"}",
-		"photo-1 {\"script\":\"disk.sh\",\"file_name\":\"a.png\",\"cooldown\":\"3600s\"} "
-		"/home/alice/out/a.png\n"},
-	    {"{\"notify\":true,\"message\":\"m\",\"title\":\"t\",\"document_path\":\"a.csv\"}",
-		"document-1 "
-		"{\"caption\":\"m\",\"parse_mode\":\"markdown\",\"title\":\"t\",\"script\":\"disk.sh\","
-		"\"file_name\":\"a.csv\","
-		"\"cooldown\":\"3600s\"} /home/alice/a.csv\n"},
-	    /* only the first claims the cooldown, all are silent */
-	    {"{\"notify\":true,\"message\":\"m\",\"title\":\"t\",\"image_path\":\"/a\",\"document_path\":\"/"
-	     "b\","
-	     "\"silent\":true}",
-		"photo-1 "
-		"{\"caption\":\"m\",\"parse_mode\":\"markdown\",\"title\":\"t\",\"script\":\"disk.sh\","
-		"\"file_name\":\"a\","
-		"\"silent\":true,\"cooldown\":\"3600s\"} /a\n"
-		"document-2 {\"script\":\"disk.sh\",\"file_name\":\"b\",\"silent\":true} /b\n"},
+		"{\"fields\":{\"text\":\"m\",\"parse_mode\":\"markdown\",\"title\":\"t\",\"script\":\"disk."
+		"sh\","
+		"\"silent\":true,\"cooldown\":\"90s\"}}",
+		false},
+	    {"{\"notify\":true,\"message\":\"m\",\"key\":\"k\",\"cooldown\":\"0m\"}",
+		"{\"fields\":{\"text\":\"m\",\"parse_mode\":\"markdown\",\"script\":\"disk.sh\",\"key\":"
+		"\"k\"}}",
+		false},
+	    {"{\"notify\":true,\"image_path\":\"out/a.png\",\"cooldown\":\"0s\"}",
+		"{\"fields\":{\"script\":\"disk.sh\"},\"files\":[{\"path\":\"/home/alice/out/a.png\","
+		"\"kind\":\"photo\",\"name\":\"a.png\"}]}",
+		false},
+	    {"{\"notify\":true,\"message\":\"m\",\"document_path\":\"/b\",\"image_path\":\"/a\","
+	     "\"cooldown\":\"0s\"}",
+		"{\"fields\":{\"text\":\"m\",\"parse_mode\":\"markdown\",\"script\":\"disk.sh\"},\"files\":["
+		"{\"path\":\"/a\",\"kind\":\"photo\",\"name\":\"a\"},"
+		"{\"path\":\"/b\",\"kind\":\"document\",\"name\":\"b\"}]}",
+		false},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		char *got = steps_of(cases[i].report);
+		char *got = request_of(cases[i].report, !cases[i].without_cooldown);
 
 		assert_string_equal(got, cases[i].expected);
 		free(got);
 	}
 }
 
-/* Telegram takes 1024 characters, not bytes, below a picture, and the title counts. */
-static void long_captions(void **state)
+static void texts_of_our_own(void **state)
 {
-	static const struct {
-		size_t characters;
-		const char *more;
-		size_t lines;
-		const char *first, *second;
-	} cases[] = {
-	    {1022, "\"image_path\":\"/a\"", 1, "photo-1 {\"caption\"", ""},
-	    {1023, "\"image_path\":\"/a\"", 2, "photo-1 {\"title\":\"t\"", "text-2 {\"text\""},
-	    {1022, "\"document_path\":\"/a\"", 1, "document-1 {\"caption\"", ""},
-	    {1023, "\"document_path\":\"/a\"", 2, "text-1 {\"text\"", "document-2 {\"script\""},
-	    {1023, "\"image_path\":\"/a\",\"document_path\":\"/b\"", 3, "photo-1 {\"title\"",
-		"text-2 {\"text\""},
-	};
+	struct notice notice;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct buf report = BUF_INIT(65536);
-		const char *next;
-		size_t lines = 0;
-		char *got;
-
-		buf_add_format(&report, "{\"notify\":true,\"title\":\"t\",%s,\"message\":\"", cases[i].more);
-		for (size_t j = 0; j < cases[i].characters; j++)
-			buf_add_text(&report, "\xc3\xa4");
-		buf_add_text(&report, "\"}");
-		got = steps_of(buf_text(&report));
-		for (next = got; (next = strchr(next, '\n')) != NULL; next++)
-			lines++;
-		assert_int_equal(lines, cases[i].lines);
-		assert_memory_equal(got, cases[i].first, strlen(cases[i].first));
-		assert_memory_equal(strchr(got, '\n') + 1, cases[i].second, strlen(cases[i].second));
-		free(got);
-		buf_free(&report);
-	}
+	notice_make_text(&notice, "disk.sh", NULL, "*as it is*", key, 5);
+	assert_string_equal(json_line(notice.fields), "{\"text\":\"*as it is*\",\"script\":\"disk.sh\"}");
+	notice_free(&notice);
 }
 
-static void targets(void **state)
+static void keys(void **state)
 {
-	struct script_report report = {
-	    .message = (char *)"50% & more?\n\xc3\xa4", .image_path = (char *)"/x y.png", .silent = true};
-	struct buf target = BUF_INIT(65536);
-	struct notice notice;
-	struct error error;
+	char one[NOTICE_KEY_BYTES], other[NOTICE_KEY_BYTES];
 
 	(void)state;
-	notice_make(&notice, &report, "s", "/h", id, 5);
-	assert_int_equal(notice_target(&notice.steps[0], &target, &error), 0);
-	assert_string_equal(buf_text(&target),
-	    "/send_photo?caption=50%25%20%26%20more%3F%0A%C3%A4&parse_mode=markdown&script=s&"
-	    "file_name=x%20y.png&silent=true");
-	buf_clear(&target);
-	target.max = 40;
-	assert_int_equal(notice_target(&notice.steps[0], &target, &error), -1);
-	assert_int_equal(error.kind, ERROR_INPUT);
-	notice_free(&notice);
-	buf_free(&target);
+	notice_new_key(one);
+	notice_new_key(other);
+	assert_int_equal(strlen(one), 32);
+	assert_int_equal(strspn(one, "0123456789abcdef"), 32);
+	assert_string_not_equal(one, other);
+}
+
+/* What cannot be sent is an error of the script, told before anybody is asked. */
+static void files_are_looked_at(void **state)
+{
+	const struct notice_limits limits = {.photo_max_bytes = 2 << 20, .document_max_bytes = 4 << 20};
+	static const struct {
+		int64_t len; /* -1: none */
+		bool is_photo;
+		const char *words;
+	} cases[] = {
+	    {-1, true, "cannot open"},
+	    {0, true, "is empty"},
+	    {2 << 20, true, NULL},
+	    {(2 << 20) + 1, true, "is larger than the 2 MB that a picture may have"},
+	    {(2 << 20) + 1, false, NULL},
+	    {(4 << 20) + 1, false, "is larger than the 4 MB that a file may have"},
+	};
+	char path[] = "/tmp/tgnotice.XXXXXX";
+	int64_t bytes = 0;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct notice notice = {.files = {{path, path, cases[i].is_photo}}, .files_count = 1};
+		struct error error = {.text = ""};
+
+		if (cases[i].len < 0)
+			notice.files[0].path = (char *)"/tmp/no/such/file";
+		else
+			assert_int_equal(ftruncate(fd, cases[i].len), 0);
+		assert_int_equal(
+		    notice_check_files(&notice, &limits, &bytes, &error), cases[i].words != NULL ? -1 : 0);
+		if (cases[i].words == NULL)
+			assert_int_equal(bytes, cases[i].len);
+		else if (strstr(error.text, cases[i].words) == NULL || error.kind != ERROR_INPUT)
+			fail_msg("%s is not in %s", cases[i].words, error.text);
+	}
+	close(fd);
+	unlink(path);
 }
 
 static void through_json(void **state)
@@ -169,41 +159,35 @@ static void through_json(void **state)
 	struct error error;
 
 	(void)state;
-	notice_make(&made, &report, "s.py", "/h", id, 1234567890123);
+	notice_make(&made, &report, "s.py", "/h", key, 1234567890123, true);
 	object = notice_to_json(&made);
 	if (notice_from_json(object, &read, &error) != 0)
 		fail_msg("%s", error.text);
 	again = notice_to_json(&read);
 	assert_string_equal(json_line(object), json_line(again));
 	assert_int_equal(read.made_ms, 1234567890123);
-	assert_int_equal(read.count, 2);
-	notice_advance(&read);
-	assert_int_equal(read.count, 1);
-	assert_int_equal(read.steps[0].kind, NOTICE_DOCUMENT);
-	assert_string_equal(read.steps[0].path, "/b");
+	assert_string_equal(read.key, key);
+	assert_int_equal(read.files_count, 2);
+	assert_string_equal(read.files[1].path, "/b");
 	json_object_put(again);
 	json_object_put(object);
 	notice_free(&made);
 	notice_free(&read);
 }
 
+#define START "{\"version\":2,\"script\":\"s\",\"idempotency_key\":\"k\""
+
 static void damaged_json(void **state)
 {
-	static const char *const cases[] = {"{}", "{\"version\":2,\"script\":\"s\",\"steps\":[]}",
-	    "{\"version\":1,\"script\":\"s\",\"steps\":[]}", "{\"version\":1,\"script\":\"s\",\"steps\":{}}",
-	    "{\"version\":1,\"script\":\"../s\",\"steps\":[{\"kind\":\"text\",\"key\":\"k\",\"fields\":{}}]}",
-	    "{\"version\":1,\"script\":\"s\",\"steps\":[1]}",
-	    "{\"version\":1,\"script\":\"s\",\"steps\":[null]}",
-	    "{\"version\":1,\"script\":\"s\",\"steps\":[{\"kind\":\"video\",\"key\":\"k\",\"fields\":{}}]}",
-	    "{\"version\":1,\"script\":\"s\",\"steps\":[{\"kind\":\"text\",\"fields\":{}}]}",
-	    "{\"version\":1,\"script\":\"s\",\"steps\":[{\"kind\":\"text\",\"key\":\"k\"}]}",
-	    "{\"version\":1,\"script\":\"s\",\"steps\":[{\"kind\":\"text\",\"key\":\"k\",\"fields\":{"
-	    "\"text\":7}}]}",
-	    "{\"version\":1,\"script\":\"s\",\"steps\":[{\"kind\":\"text\",\"key\":\"k\",\"fields\":{"
-	    "\"text\":null}}]}",
-	    "{\"version\":1,\"script\":\"s\",\"steps\":[{\"kind\":\"photo\",\"key\":\"k\",\"fields\":{}}]}",
-	    "{\"version\":1,\"script\":\"s\",\"steps\":[{\"kind\":\"text\",\"key\":\"k\",\"fields\":{}},"
-	    "{\"kind\":\"text\",\"key\":\"k\",\"fields\":{},\"file\":\"x\"}]}"};
+	static const char *const cases[] = {"{}", START "}", START ",\"fields\":7}",
+	    "{\"version\":1,\"script\":\"s\",\"idempotency_key\":\"k\",\"fields\":{}}",
+	    "{\"version\":2,\"script\":\"../s\",\"idempotency_key\":\"k\",\"fields\":{}}",
+	    "{\"version\":2,\"script\":\"s\",\"idempotency_key\":\"\",\"fields\":{}}",
+	    "{\"version\":2,\"script\":\"s\",\"fields\":{}}", START ",\"fields\":{},\"files\":{}}",
+	    START ",\"fields\":{},\"files\":[1]}", START ",\"fields\":{},\"files\":[null]}",
+	    START ",\"fields\":{},\"files\":[{\"path\":\"a\",\"kind\":\"photo\"}]}",
+	    START ",\"fields\":{},\"files\":[{\"path\":\"a\",\"kind\":\"video\",\"name\":\"a\"}]}",
+	    START ",\"fields\":{},\"files\":[{},{},{}]}"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -244,6 +228,8 @@ static void answers(void **state)
 	    {0, NULL, ERROR_CONFIG, NOTICE_AWAY},
 	    {0, NULL, ERROR_DENIED, NOTICE_AWAY},
 	    {0, NULL, ERROR_BUG, NOTICE_REFUSED},
+	    /* one of its files cannot be read */
+	    {0, NULL, ERROR_INPUT, NOTICE_REFUSED},
 	};
 
 	(void)state;
@@ -259,13 +245,14 @@ static void answers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(steps),
-	    cmocka_unit_test(long_captions),
-	    cmocka_unit_test(targets),
+	    cmocka_unit_test(requests),
+	    cmocka_unit_test(texts_of_our_own),
+	    cmocka_unit_test(keys),
+	    cmocka_unit_test(files_are_looked_at),
 	    cmocka_unit_test(through_json),
 	    cmocka_unit_test(damaged_json),
 	    cmocka_unit_test(answers),
 	};
 
-	return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,18 +65,42 @@ static bool exists(const char *name)
 	return result;
 }
 
+/* With files a.png and b.csv where there is an image. */
 static void make(struct notice *notice, const char *message, const char *image)
 {
 	struct script_report report = {.message = (char *)message,
-	    .image_path = image ? (char *)"/a.png" : NULL,
-	    .document_path = image ? (char *)"/b.csv" : NULL,
+	    .image_path = image ? (char *)"a.png" : NULL,
+	    .document_path = image ? (char *)"b.csv" : NULL,
 	    .cooldown_ms = 60000};
 
-	notice_make(notice, &report, "s", "/h", "00112233445566778899aabbccddeeff", 77);
+	notice_make(notice, &report, "s", directory, "00112233445566778899aabbccddeeff", 77, true);
 	if (image != NULL) {
-		buf_add_text(&notice->steps[0].file, image);
-		buf_add_text(&notice->steps[1].file, "table");
+		put_file("a.png", image);
+		put_file("b.csv", "table");
 	}
+}
+
+static void remove_them(void)
+{
+	static const char *const names[] = {"a.png", "b.csv"};
+
+	for (size_t i = 0; i < 2; i++) {
+		char *path = path_join(directory, names[i]);
+
+		assert_int_equal(unlink(path), 0);
+		free(path);
+	}
+}
+
+static void assert_content(const struct notice_file *file, const char *expected)
+{
+	struct buf content = BUF_INIT(1 << 20);
+	struct error error;
+
+	if (fd_read_file(file->path, &content, &error) != 0)
+		fail_msg("%s", error.text);
+	assert_string_equal(buf_text(&content), expected);
+	buf_free(&content);
 }
 
 static void add(struct pending *pending, const char *message, const char *image, int64_t now_ms)
@@ -104,9 +128,9 @@ static void assert_text(const struct pending *pending, size_t index, const char 
 	struct notice notice;
 	struct error error;
 
-	if (pending_load(pending, index, &notice, &error) != 0 || notice_read_files(&notice, &error) != 0)
+	if (pending_load(pending, index, &notice, &error) != 0)
 		fail_msg("%s", error.text);
-	assert_string_equal(json_text(notice.steps[0].fields, field), text);
+	assert_string_equal(json_text(notice.fields, field), text);
 	assert_int_equal(notice.made_ms, 77);
 	notice_free(&notice);
 }
@@ -133,6 +157,7 @@ static void in_order(void **state)
 	pending_close(&pending);
 }
 
+/* The copies are what is sent: the files themselves may be gone by then. */
 static void with_files(void **state)
 {
 	struct pending pending = {0};
@@ -142,29 +167,42 @@ static void with_files(void **state)
 	(void)state;
 	reopen(&pending);
 	add(&pending, "one", "picture", 1700000000000);
+	remove_them();
 	reopen(&pending);
 	assert_int_equal(pending_load(&pending, 0, &notice, &error), 0);
-	assert_int_equal(notice_read_files(&notice, &error), 0);
-	assert_int_equal(notice.count, 2);
-	assert_string_equal(buf_text(&notice.steps[0].file), "picture");
-	assert_string_equal(buf_text(&notice.steps[1].file), "table");
-	/* The first step is done, then comes a crash. */
-	notice_advance(&notice);
-	assert_int_equal(pending_update(&pending, 0, &notice, &error), 0);
-	notice_free(&notice);
-	reopen(&pending);
-	assert_int_equal(pending_load(&pending, 0, &notice, &error), 0);
-	assert_int_equal(notice_read_files(&notice, &error), 0);
-	assert_int_equal(notice.count, 1);
-	assert_int_equal(notice.steps[0].kind, NOTICE_DOCUMENT);
-	assert_string_equal(notice.steps[0].key, "00112233445566778899aabbccddeeff-2");
-	assert_string_equal(json_text(notice.steps[0].fields, "file_name"), "b.csv");
-	assert_string_equal(buf_text(&notice.steps[0].file), "table");
+	assert_int_equal(notice.files_count, 2);
+	assert_true(notice.files[0].is_photo);
+	assert_string_equal(notice.files[1].name, "b.csv");
+	assert_content(&notice.files[0], "picture");
+	assert_content(&notice.files[1], "table");
+	assert_string_equal(notice.key, "00112233445566778899aabbccddeeff");
 	notice_free(&notice);
 	assert_int_equal(pending_remove(&pending, 0, &error), 0);
 	reopen(&pending);
 	assert_int_equal(pending.count, 0);
 	assert_int_equal(pending.bytes, 0);
+	pending_close(&pending);
+	assert_int_equal(rmdir(directory), 0);
+}
+
+/* Between the end of a script and the copy of its files these may go, or be somebody else's. */
+static void file_gone(void **state)
+{
+	struct pending pending = {0};
+	struct notice notice;
+	struct error error;
+
+	(void)state;
+	reopen(&pending);
+	make(&notice, "x", "picture");
+	remove_them();
+	put_file("a.png", "picture");
+	assert_int_equal(pending_add(&pending, &notice, 1, &error), -1);
+	assert_int_equal(error.kind, ERROR_INPUT);
+	notice_free(&notice);
+	assert_int_equal(pending.count, 0);
+	put_file("b.csv", "");
+	remove_them();
 	pending_close(&pending);
 	assert_int_equal(rmdir(directory), 0);
 }
@@ -187,15 +225,14 @@ static void left_from_a_crash(void **state)
 	pending_close(&pending);
 }
 
+#define FILE_AT(path)                                                                                        \
+	"{\"version\":2,\"script\":\"s\",\"idempotency_key\":\"k\",\"fields\":{},\"files\":[{\"path\":"      \
+	"\"" path "\",\"kind\":\"photo\",\"name\":\"n\"}]}"
+
 static void damaged(void **state)
 {
-	static const char *const texts[] = {"", "{", "[]", "{}",
-	    "{\"version\":1,\"script\":\"s\",\"steps\":[{\"kind\":\"photo\",\"key\":\"k\",\"fields\":{},"
-	    "\"file\":\"/etc/passwd\"}]}",
-	    "{\"version\":1,\"script\":\"s\",\"steps\":[{\"kind\":\"photo\",\"key\":\"k\",\"fields\":{},"
-	    "\"file\":\"001700000000001./../../x\"}]}",
-	    "{\"version\":1,\"script\":\"s\",\"steps\":[{\"kind\":\"photo\",\"key\":\"k\",\"fields\":{},"
-	    "\"file\":\"001700000000002.1\"}]}"};
+	static const char *const texts[] = {"", "{", "[]", "{}", FILE_AT("/etc/passwd"),
+	    FILE_AT("001700000000001./../../x"), FILE_AT("001700000000002.1"), FILE_AT("001700000000001.1")};
 	struct pending pending = {0};
 	struct notice notice;
 	struct error error;
@@ -268,7 +305,9 @@ static void disk_full(void **state)
 	result = pending_add(&pending, &notice, 1, &error);
 	setrlimit(RLIMIT_FSIZE, &before);
 	assert_int_equal(result, -1);
+	assert_int_equal(error.kind, ERROR_TEMPORARY);
 	assert_int_equal(pending.count, 0);
+	remove_them();
 	pending_close(&pending);
 	assert_int_equal(rmdir(directory), 0);
 	notice_free(&notice);
@@ -280,6 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(in_order, empty),
 	    cmocka_unit_test_setup(with_files, empty),
+	    cmocka_unit_test_setup(file_gone, empty),
 	    cmocka_unit_test_setup(left_from_a_crash, empty),
 	    cmocka_unit_test_setup(damaged, empty),
 	    cmocka_unit_test_setup(full, empty),
