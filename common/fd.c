@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/file.h>
@@ -49,6 +50,44 @@ int fd_write_all(int fd, const void *data, size_t len)
 		}
 	}
 	return 0;
+}
+
+static bool is_writable(int fd)
+{
+	struct pollfd poller = {.fd = fd, .events = POLLOUT};
+
+	return poll(&poller, 1, 0) > 0;
+}
+
+/* A pipe that is writable takes PIPE_BUF bytes at once. An end after whole lines leaves no half line. */
+static size_t piece_size(const char *data, size_t len)
+{
+	const char *newline;
+
+	if (len <= PIPE_BUF)
+		return len;
+	newline = memrchr(data, '\n', PIPE_BUF);
+	return newline != NULL ? (size_t)(newline - data) + 1 : PIPE_BUF;
+}
+
+int fd_write_ready(int fd, struct buf *buf)
+{
+	size_t done = 0;
+	int result = 0;
+
+	while (done < buf->len && is_writable(fd)) {
+		ssize_t written = write(fd, buf->data + done, piece_size(buf->data + done, buf->len - done));
+
+		if (written >= 0) {
+			done += (size_t)written;
+		} else if (errno != EINTR) {
+			result = errno == EAGAIN ? 0 : -1;
+			break;
+		}
+	}
+	if (done > 0)
+		buf_consume(buf, done);
+	return result;
 }
 
 ssize_t fd_read_some(int fd, struct buf *buf)

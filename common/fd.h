@@ -18,6 +18,12 @@ int fd_sanitise(struct error *error);
 int fd_write_all(int fd, const void *data, size_t len);
 
 /*
+ * Writes what can be written without blocking, whole lines where that is possible, and removes it from buf;
+ * for a descriptor that must not be made non-blocking since others share it. Returns -1 with errno set.
+ */
+int fd_write_ready(int fd, struct buf *buf);
+
+/*
  * Appends what one read(2) brings. Returns the number of bytes, 0 at the end of input, -1 with errno set;
  * ENOSPC where buf is at its maximum.
  */

@@ -1,0 +1,238 @@
+#include "job.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "fd.h"
+#include "xalloc.h"
+
+struct pipes {
+	int input[2], output[2], errors[2];
+};
+
+static void close_pair(int pair[2])
+{
+	fd_close(&pair[0]);
+	fd_close(&pair[1]);
+}
+
+static void pipes_close(struct pipes *pipes)
+{
+	close_pair(pipes->input);
+	close_pair(pipes->output);
+	close_pair(pipes->errors);
+}
+
+static int pipes_open(struct pipes *pipes, struct error *error)
+{
+	*pipes = (struct pipes){{-1, -1}, {-1, -1}, {-1, -1}};
+	if (pipe2(pipes->input, O_CLOEXEC) == 0 && pipe2(pipes->output, O_CLOEXEC) == 0 &&
+	    pipe2(pipes->errors, O_CLOEXEC) == 0 && fd_set_nonblocking(pipes->output[0], true) == 0 &&
+	    fd_set_nonblocking(pipes->errors[0], true) == 0)
+		return 0;
+	error_errno(error, ERROR_TEMPORARY, "Cannot make pipes");
+	pipes_close(pipes);
+	return -1;
+}
+
+static int add_actions(posix_spawn_file_actions_t *actions, const struct pipes *pipes)
+{
+	int code = posix_spawn_file_actions_adddup2(actions, pipes->input[0], STDIN_FILENO);
+
+	if (code == 0)
+		code = posix_spawn_file_actions_adddup2(actions, pipes->output[1], STDOUT_FILENO);
+	if (code == 0)
+		code = posix_spawn_file_actions_adddup2(actions, pipes->errors[1], STDERR_FILENO);
+	if (code == 0)
+		code = posix_spawn_file_actions_addchdir_np(actions, "/");
+	return code;
+}
+
+/* A session of its own, without the terminal and the signals that we block or ignore. */
+static int set_attributes(posix_spawnattr_t *attributes)
+{
+	sigset_t none, all;
+	int code;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	code = posix_spawnattr_setsigmask(attributes, &none);
+	if (code == 0)
+		code = posix_spawnattr_setsigdefault(attributes, &all);
+	if (code == 0)
+		code = posix_spawnattr_setflags(
+		    attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	return code;
+}
+
+/* Returns 0 or an errno. */
+static int spawn(const struct command *command, const struct pipes *pipes, pid_t *pid)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	int code = posix_spawn_file_actions_init(&actions);
+
+	if (code != 0)
+		return code;
+	code = posix_spawnattr_init(&attributes);
+	if (code == 0) {
+		code = add_actions(&actions, pipes);
+		if (code == 0)
+			code = set_attributes(&attributes);
+		if (code == 0)
+			code = posix_spawn(pid, command->argv[0], &actions, &attributes,
+			    (char *const *)command->argv, (char *const *)command->environment);
+		posix_spawnattr_destroy(&attributes);
+	}
+	posix_spawn_file_actions_destroy(&actions);
+	return code;
+}
+
+static struct job *new_job(const struct command *command, const struct request *request, int64_t limit_ms)
+{
+	struct job *job = xcalloc(1, sizeof *job);
+
+	job->number = request->job;
+	job->script = request->op == REQUEST_RUN ? xstrdup(request->script) : NULL;
+	memcpy(job->account, command->account, sizeof job->account);
+	job->started_ms = clock_monotonic_ms();
+	job->deadline_ms = limit_ms > 0 ? job->started_ms + limit_ms : 0;
+	lines_init(&job->lines, EVENT_LINE_MAX_BYTES);
+	buf_init(&job->last_errors, JOB_ERRORS_MAX_BYTES);
+	return job;
+}
+
+int job_start(const struct command *command, const struct request *request, int64_t limit_ms,
+    struct job **job, struct error *error)
+{
+	struct pipes pipes;
+	pid_t pid;
+	int code;
+
+	if (pipes_open(&pipes, error) != 0)
+		return -1;
+	code = spawn(command, &pipes, &pid);
+	if (code != 0) {
+		pipes_close(&pipes);
+		errno = code;
+		return error_errno(error, ERROR_TEMPORARY, "Cannot start %s", command->argv[0]);
+	}
+	*job = new_job(command, request, limit_ms);
+	(*job)->pid = pid;
+	(*job)->input = pipes.input[1];
+	(*job)->output = pipes.output[0];
+	(*job)->errors = pipes.errors[0];
+	pipes.input[1] = pipes.output[0] = pipes.errors[0] = -1;
+	pipes_close(&pipes);
+	return 0;
+}
+
+void job_end(struct job *job, int64_t now_ms)
+{
+	if (job->phase != JOB_RUNNING)
+		return;
+	job->phase = JOB_ENDING;
+	job->deadline_ms = now_ms + JOB_GRACE_MS;
+	fd_close(&job->input);
+}
+
+static void close_pipes(struct job *job)
+{
+	fd_close(&job->input);
+	fd_close(&job->output);
+	fd_close(&job->errors);
+}
+
+void job_leave(struct job *job)
+{
+	job->phase = JOB_LEFT;
+	job->deadline_ms = 0;
+	/* Not permitted where it runs as another account. */
+	if (job->pid > 0)
+		(void)kill(-job->pid, SIGKILL);
+	close_pipes(job);
+}
+
+static size_t bytes_in(int fd)
+{
+	int waiting = 0;
+
+	return fd >= 0 && ioctl(fd, FIONREAD, &waiting) == 0 && waiting > 0 ? (size_t)waiting : 0;
+}
+
+bool job_reap(struct job *job)
+{
+	if (job->pid == 0 || waitpid(job->pid, &job->wait_status, WNOHANG) <= 0)
+		return false;
+	job->pid = 0;
+	fd_close(&job->input);
+	/* Something that escaped may hold the pipes and write for ever. */
+	job->left = bytes_in(job->output);
+	job_read_errors(job);
+	fd_close(&job->errors);
+	return true;
+}
+
+static void keep_end(struct buf *kept, const char *data, size_t len)
+{
+	if (len > kept->max) {
+		data += len - kept->max;
+		len = kept->max;
+	}
+	if (kept->len + len > kept->max)
+		buf_consume(kept, kept->len + len - kept->max);
+	buf_add(kept, data, len);
+}
+
+void job_read_errors(struct job *job)
+{
+	char chunk[16384];
+	ssize_t got;
+
+	if (job->errors < 0)
+		return;
+	got = read(job->errors, chunk, sizeof chunk);
+	if (got > 0)
+		keep_end(&job->last_errors, chunk, (size_t)got);
+	else if (got == 0 || (errno != EAGAIN && errno != EINTR))
+		fd_close(&job->errors);
+}
+
+bool job_read(struct job *job)
+{
+	ssize_t got;
+
+	if (job->output < 0)
+		return false;
+	got = lines_read(&job->lines, job->output);
+	if (got > 0)
+		job->left -= (size_t)got < job->left ? (size_t)got : job->left;
+	else if (got == 0 || errno != EAGAIN)
+		fd_close(&job->output);
+	return got > 0;
+}
+
+bool job_is_over(const struct job *job)
+{
+	return job->pid == 0 && (job->output < 0 || job->left == 0);
+}
+
+void job_free(struct job *job)
+{
+	if (job == NULL)
+		return;
+	close_pipes(job);
+	lines_free(&job->lines);
+	buf_free(&job->last_errors);
+	free(job->script);
+	free(job);
+}
