@@ -337,6 +337,8 @@ int script_conclude(const struct child_result *result, const struct script_run *
 {
 	char text[32];
 
+	if (result->stopped)
+		return error_set(error, ERROR_INPUT, "it was stopped");
 	if (result->timed_out)
 		return error_set(error, ERROR_INPUT, "it did not end within %s and was ended",
 		    num_format_duration(run->timeout_ms, text, sizeof text));

@@ -30,9 +30,14 @@ json_string()
 		awk 'BEGIN { printf "\"" } { printf "%s%s", line_end, $0; line_end = "\\n" } END { printf "\"" }'
 }
 
+# An exit code other than 0 says that the script itself has failed, and standard error why. (df also fails where
+# only one of many cannot be read, so what counts is whether it printed something.)
+table=$(df -h -l -x tmpfs -x devtmpfs -x squashfs --output=pcent,avail,target)
+[ -n "$table" ] || exit 1
+
 # One line for each file system that is too full. When somebody asks, NOTIFY_MANUAL is 1: then all of them, since
 # who asks wants an answer. A backquote would end the code in the text, which is Markdown.
-list=$(df -h -l -x tmpfs -x devtmpfs -x squashfs --output=pcent,avail,target |
+list=$(printf '%s\n' "$table" |
 	awk -v limit="$LIMIT" -v all="${NOTIFY_MANUAL:-0}" '
 	NR > 1 {
 		used = int($1)

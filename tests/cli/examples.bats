@@ -70,6 +70,9 @@ text() {
 	fake df <<<$'Use% Avail Mounted on\n 12%   80G /'
 	run_example disk.sh
 	[[ $output == nothing && -z $stderr ]]
+	printf '#!/bin/sh\necho "no file systems" >&2\nexit 1\n' >"$FAKE/df"
+	run_example disk.sh
+	[[ -z $output && $stderr == *"disk.sh: failed: it failed with exit code 1; stderr: no file systems"* ]]
 	rm "$FAKE/df"
 	ask disk.sh
 	[[ $(text) == *" % full, "*" left"* ]]

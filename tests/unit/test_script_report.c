@@ -287,6 +287,7 @@ static void conclusions(void **state)
 		"it was ended by signal 9 (Killed)"},
 	    {{.exit_status = 0, .timed_out = true}, "{\"notify\":false}",
 		"it did not end within 1m 30s and was ended"},
+	    {{.exit_status = 0, .stopped = true}, "{\"notify\":false}", "it was stopped"},
 	    {{.exit_status = 0, .output_cut = true}, "{\"notify\":false}", "it printed more than 1000 bytes"},
 	    {{.exit_status = 0}, "", "it printed nothing"},
 	    {{.exit_status = 1, .output_cut = true}, "x", "it failed with exit code 1"},
