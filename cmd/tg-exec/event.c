@@ -6,12 +6,11 @@
 #include <sys/wait.h>
 
 #include "buf.h"
-#include "clock.h"
 #include "script.h"
 #include "text.h"
 #include "xalloc.h"
 
-enum { NAME_MAX_BYTES = 64, SIGNAL_MAX = 64, STATUS_MAX = 255 };
+enum { TIME_MAX_BYTES = 40, SIGNAL_MAX = 64, STATUS_MAX = 255 };
 
 static struct json_object *new_event(int64_t job, const char *event)
 {
@@ -185,18 +184,23 @@ static int fill_finished(struct json_object *from, struct json_object *to, struc
 		   : 0;
 }
 
-/* A time is a number, a text that clock_format makes, or null where there is none. */
+/* When something was: null where it is not known, a number, or a short text for people, such as "5m ago". */
 static int copy_time(struct json_object *from, const char *key, struct json_object *to, struct error *error)
 {
 	struct json_object *value = NULL;
-	int64_t wall_ms;
+	const char *text = NULL;
+	struct buf line = BUF_INIT(TIME_MAX_BYTES + sizeof "...");
 
-	if (json_object_object_get_ex(from, key, &value) && value != NULL &&
-	    !json_object_is_type(value, json_type_int) &&
-	    !(json_object_is_type(value, json_type_string) &&
-		clock_parse(json_object_get_string(value), &wall_ms) == 0))
-		return wrong(error, key);
-	json_object_object_add(to, key, json_object_get(value));
+	(void)json_object_object_get_ex(from, key, &value);
+	if (json_object_is_type(value, json_type_int)) {
+		json_object_object_add(to, key, json_object_get(value));
+		return 0;
+	}
+	if (json_get_text(from, key, &text, error) < 0)
+		return -1;
+	text_add_line(&line, text, TIME_MAX_BYTES);
+	json_object_object_add(to, key, text != NULL ? json_object_new_string(buf_text(&line)) : NULL);
+	buf_free(&line);
 	return 0;
 }
 

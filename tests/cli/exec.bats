@@ -172,13 +172,13 @@ no_children() {
 }
 
 @test "the list of an account's scripts is one event" {
-	echo '[{"name":"disk.sh","stem":"disk","last_run":"2026-01-31T08:00:00Z","last_sent":null,"cooldown_until":5,"x":1},{"name":"b"}]' >"$DIR/list"
+	echo '[{"name":"disk.sh","stem":"disk","last_run":"5m ago","last_sent":"2026-01-31T08:00:00Z","cooldown_until":5,"x":1},{"name":"b"}]' >"$DIR/list"
 	start_exec
 	ask "{\"op\":\"list\",\"job\":3,\"user\":\"$ME\"}"
 	ended 3
-	[[ $(of 3) == '{"event":"list","scripts":[{"name":"disk.sh","stem":"disk","last_run":"2026-01-31T08:00:00Z","last_sent":null,"cooldown_until":5},{"name":"b","stem":"b","last_run":null,"last_sent":null,"cooldown_until":null}]}' ]]
+	[[ $(of 3) == '{"event":"list","scripts":[{"name":"disk.sh","stem":"disk","last_run":"5m ago","last_sent":"2026-01-31T08:00:00Z","cooldown_until":5},{"name":"b","stem":"b","last_run":null,"last_sent":null,"cooldown_until":null}]}' ]]
 	local bad job=100
-	for bad in '[{"name":"../x"}]' '[1]' '{"event":"output","stream":"stdout","text":"x"}' '[{"name":"a","last_run":"soon"}]'; do
+	for bad in '[{"name":"../x"}]' '[1]' '{"event":"output","stream":"stdout","text":"x"}' '[{"name":"a","last_run":true}]'; do
 		job=$((job + 1))
 		echo "$bad" >"$DIR/list"
 		ask "{\"op\":\"list\",\"job\":$job,\"user\":\"$ME\"}"
