@@ -67,6 +67,15 @@ programs_of_section() {
 	done
 }
 
+@test "the unit of the bot leaves sudo to it, and a reload reaches its programs and not people's scripts" {
+	local unit=etc/systemd/tg-bot.service
+	# Each of these implies NoNewPrivileges for a service that is not root's; under others a script sees another system.
+	never grep -nE '^(NoNew|Capability|SystemCall|Restrict[A-Z]|Lock|MemoryDeny|Private|Protect)' <(grep -v '^RestartPrevent' "$unit")
+	[[ $(grep -c '^ExecReload=' "$unit") == 1 ]]
+	[[ $(sed -n 's/^ExecReload=.* -x //p' "$unit" | tr '|' '\n') == $'tg-poll\ntg-dispatch\ntg-send\ntg-exec' ]]
+	grep -q '^ExecReload=/usr/bin/pkill -HUP -u tgtools -x ' "$unit"
+}
+
 @test "the sample configuration is installed, and what an installed program makes of it is no error" {
 	[[ -e etc/tgtools.yaml ]] || skip "there is no sample configuration"
 	make_it install
