@@ -2,6 +2,8 @@
 #ifndef TGTOOLS_NOTIFY_SCRIPTS_DELIVER_H
 #define TGTOOLS_NOTIFY_SCRIPTS_DELIVER_H
 
+#include <stdint.h>
+
 #include "error.h"
 #include "place.h"
 #include "script.h"
@@ -10,10 +12,8 @@
 int deliver_report(const struct place *place, const struct script *script, const struct script_report *report,
     struct error *error);
 
-/* Keeps when it ran. What goes wrong is said on stderr: nothing depends on it. */
-void deliver_note_run(const struct place *place, const struct script *script, int64_t now_ms);
-
-/* When it ran last, wall time; 0: not known. context is a struct place. */
-int64_t deliver_last_run(void *context, const char *script);
+/* Keeps when it ran. */
+int deliver_note_run(
+    const struct place *place, const struct script *script, int64_t now_ms, struct error *error);
 
 #endif

@@ -157,6 +157,15 @@ static int conclude(struct job *job, const struct child_result *result)
 	return code;
 }
 
+/* Nothing depends on it, so what goes wrong is only said. */
+static void note_run(const struct job *job)
+{
+	struct error error;
+
+	if (!job->options->server && deliver_note_run(job->place, &job->script, clock_wall_ms(), &error) != 0)
+		fprintf(stderr, "notify-scripts: when it ran is not kept: %s\n", error.text);
+}
+
 /* ---- all of it ---- */
 
 /* Says that it did not even start; returns the exit code. */
@@ -216,8 +225,7 @@ static int finish(struct job *job)
 	child_result(job->child, &result);
 	/* Nobody can end it any more. */
 	job->stream->watch = NULL;
-	if (!job->options->server)
-		deliver_note_run(job->place, &job->script, clock_wall_ms());
+	note_run(job);
 	code = job->options->events ? conclude_events(job, &result) : conclude(job, &result);
 	buf_free(&result.output);
 	buf_free(&result.errors);

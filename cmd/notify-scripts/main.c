@@ -10,12 +10,12 @@
 
 #include "clock.h"
 #include "config.h"
-#include "deliver.h"
 #include "fd.h"
 #include "job.h"
 #include "listing.h"
 #include "place.h"
 #include "program.h"
+#include "script_state.h"
 #include "stream.h"
 #include "submit.h"
 
@@ -141,15 +141,26 @@ static struct json_object *ask_sent(const struct place *place)
 	return body;
 }
 
+static int64_t last_run(void *context, const char *script)
+{
+	struct script_state_entry entry;
+
+	script_state_get(context, script, &entry);
+	return entry.last_run_ms;
+}
+
 static int list_scripts(const struct place *place, struct stream *stream, struct error *error)
 {
 	struct script_list list = {.count = 0};
+	struct script_state *state;
 	struct json_object *sent;
 
 	if (script_find(place->directory, getuid(), skipped, NULL, &list, error) != 0)
 		return -1;
 	sent = list.count > 0 ? ask_sent(place) : NULL;
-	stream_line(stream, listing_make(&list, deliver_last_run, (void *)place, sent, clock_wall_ms()));
+	state = script_state_read(place->state_directory);
+	stream_line(stream, listing_make(&list, last_run, state, sent, clock_wall_ms()));
+	script_state_free(state);
 	json_object_put(sent);
 	script_list_free(&list);
 	return 0;

@@ -27,6 +27,7 @@ int place_open(struct place *place, const char *config_path, struct error *error
 	    account_by_uid(getuid(), &place->account, error) != 0)
 		return -1;
 	place->directory = path_join(place->account.home, place->config->scripts.directory);
+	place->state_directory = path_join(place->account.home, ".notifications");
 	return 0;
 }
 
@@ -34,6 +35,7 @@ void place_close(struct place *place)
 {
 	config_free(place->config);
 	free(place->directory);
+	free(place->state_directory);
 	*place = (struct place){.config = NULL};
 }
 

@@ -15,7 +15,8 @@
 struct place {
 	struct account account;
 	struct config *config;
-	char *directory;
+	char *directory;       /* of the scripts */
+	char *state_directory; /* where script_state.h keeps what it knows; may be missing */
 };
 
 /* Whether this was started by sudo. Then the caller is another account, who decides on nothing but a name. */

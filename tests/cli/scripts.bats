@@ -9,7 +9,8 @@ setup() {
 	[[ $(id -u) == 0 ]] || skip "only root can put a home of the test's own in the place of the account's"
 	unset SUDO_UID
 	start_sim
-	write_config 'scripts: {timeout: 10s, output: 20k}'
+	write_config 'scripts: {timeout: 10s, output: 20k}
+delivery: {overall_per_second: 0, chat_per_second: 0}'
 	make_home
 }
 
@@ -222,6 +223,58 @@ ended() {
 	stop runner TERM || [[ $? == 1 ]]
 	[[ $(of '.[-1].stopped') == true ]]
 	ended long-term.sh
+}
+
+@test "what it reports is delivered as asked for: whatever cooldown runs, and none begins" {
+	start_sendd
+	start_bot
+	link_account 1 >/dev/null
+	wait_chat 1 linked
+	script r.sh 'echo "looking"; echo "{\"notify\":true,\"title\":\"Disk\",\"message\":\"full of $NOTIFY_ARGS\",\"cooldown\":\"1h\"}"'
+	events --deliver r.sh one
+	wait_chat 1 'full of one'
+	[[ $(of '[.[] | .text // .report // empty]') == '["looking\n","sent"]' ]]
+	events --deliver r.sh two
+	wait_chat 1 'full of two'
+	[[ $(api POST /send '{"text":"x","script":"r.sh","cooldown":"1h"}' | jq .suppressed) == null ]]
+	[[ $(scripts run --deliver r.sh three) == '{"notify":true,"title":"Disk","message":"full of three","cooldown":"1h"}' ]]
+	wait_chat 1 'full of three'
+	scripts list | jq -e '.[0] | (.last_run | test("^[0-9]+s ago$")) and .last_sent != null and .cooldown_until != null'
+	script picture.sh 'cd "$(mktemp -d)" && umask 077 && printf "\211PNG" >chart.png && echo "{\"notify\":true,\"message\":\"m\",\"image_path\":\"$PWD/chart.png\"}"'
+	events --deliver picture.sh
+	[[ $(of '.[-1].report') == sent ]]
+	wait_until 10 has_picture chart.png
+}
+
+has_picture() {
+	sim GET '/sim/chat?id=1' | jq -e --arg name "$1" 'any(.messages[]; (.photo // .document).file_name? == $name)' >/dev/null
+}
+
+@test "what is no report is shown, and what could not be sent is said" {
+	start_sendd
+	start_bot
+	says quiet.sh '{"notify":false}'
+	says r.sh '{"notify":true,"message":"m"}'
+	says broken.sh '{"notify":[],"message":"m"}'
+	script more.sh 'echo "{\"notify\":false}"; echo more; echo "{\"level\":\"info\"}"'
+	script fails.sh 'echo "{\"notify\":true,\"message\":\"m\"}"; exit 3'
+	events --deliver quiet.sh
+	[[ $(of '[.[] | .text // .report // empty]') == '["nothing"]' ]]
+	events --deliver more.sh
+	[[ $(of 'map(.text // "") | add') == $'{"notify":false}\nmore\n{"level":"info"}' && $(of '.[-1].report') == none ]]
+	events --deliver fails.sh
+	[[ $(of '.[1].text') == '{"notify":true,"message":"m"}' && $(of '.[-1] | [.status, .report, .error]') == '[3,"none",null]' ]]
+	events --deliver broken.sh
+	[[ $(of '.[1].text') == '{"notify":[],"message":"m"}' && $(of '.[-1] | .report + ": " + .error') == 'none: Its report is not valid: "notify"'* ]]
+	# Not linked, and then nobody to take it.
+	run -77 scripts run --stream --deliver r.sh
+	[[ $(jq -r '.error // empty' <<<"$output") == 'The report was not sent: '*'no linked Telegram'* ]]
+	fails 77 'no linked Telegram' run --deliver r.sh
+	stop_bot
+	stop sendd
+	run -75 scripts run --stream --deliver r.sh
+	[[ $(tail -n 1 <<<"$output" | jq -r '.report + " " + .error') == 'failed The report was not sent: tg-sendd does not answer'* ]]
+	scripts run --stream --deliver quiet.sh | tail -n 1 | jq -e '.report == "nothing"'
 }
 
 # A reader that takes nothing must not keep the script alive either.
