@@ -57,13 +57,19 @@ static bool fits_int64(const char *digits, size_t count, bool negative)
 	return count < strlen(limit) || (count == strlen(limit) && memcmp(digits, limit, count) <= 0);
 }
 
+/* What languages with more numbers print, Python first of all. */
+static bool is_no_number(const struct cursor *c)
+{
+	return c->end - c->at >= 3 && (memcmp(c->at, "NaN", 3) == 0 || memcmp(c->at, "Inf", 3) == 0);
+}
+
 static bool check_number(struct cursor *c)
 {
 	bool negative = take(c, '-');
 	const char *digits = c->at;
 
 	if (!take(c, '0') && skip_digits(c) == 0)
-		return fail_here(c);
+		return is_no_number(c) ? fail(c, "NaN or Infinity, which JSON does not have,") : fail_here(c);
 	if ((c->at == c->end || strchr(".eE", *c->at) == NULL) &&
 	    !fits_int64(digits, (size_t)(c->at - digits), negative))
 		return fail(c, "a whole number is too large");

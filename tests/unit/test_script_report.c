@@ -143,7 +143,8 @@ static const struct parse_case {
     {"{\"notify\":true,\"message\":\"x\",\"title\":null,\"key\":null}", NULL, NULL, true, "x", HOUR_MS},
     {"{\"notify\":true,\"message\":\"x\",\"data\":{\"v\":1},\"more\":[1]}", NULL, NULL, true, "x", HOUR_MS},
     {"{\"notify\":true,\"message\":\"x\",\"data\":{\"v\":NaN}}", "not JSON", NULL, false, NULL, 0},
-    {"{\"notify\":true,\"message\":\"x\",\"data\":-Infinity}", "not JSON", NULL, false, NULL, 0},
+    {"{\"notify\":true,\"message\":\"x\",\"data\":-Infinity}", "NaN or Infinity, which JSON does not have",
+	NULL, false, NULL, 0},
     /* cooldown */
     {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\"30m\"}", NULL, NULL, true, "x", HOUR_MS / 2},
     {"{\"notify\":true,\"message\":\"x\",\"cooldown\":\"90s\"}", NULL, NULL, true, "x", 90000},
