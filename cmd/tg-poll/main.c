@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "confine.h"
 #include "fd.h"
 #include "log.h"
 #include "path.h"
@@ -128,7 +129,7 @@ static int run(const struct options *options, struct error *error)
 	if (config_load(options->config, &settings.config, error) != 0)
 		return -1;
 	config_open_log(settings.config, PROGRAM);
-	if (secret_protect_process(error) != 0 ||
+	if (confine_no_new_privileges(error) != 0 || secret_protect_process(error) != 0 ||
 	    secret_load_token(settings.config->telegram.token_file, &settings.token, error) != 0)
 		goto out;
 	use_settings(&settings, &poller);

@@ -10,6 +10,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "config.h"
+#include "confine.h"
 #include "error.h"
 #include "fd.h"
 #include "log.h"
@@ -299,7 +300,8 @@ static int send_calls(const struct config *config)
 
 	config_open_log(config, PROGRAM);
 	signal(SIGHUP, SIG_IGN);
-	if (calls_run(STDIN_FILENO, config->socket.path, &outcome, &error) != 0)
+	if (confine_no_new_privileges(&error) != 0 ||
+	    calls_run(STDIN_FILENO, config->socket.path, &outcome, &error) != 0)
 		return program_fail(PROGRAM, &error);
 	if (outcome.unfinished)
 		return EX_TEMPFAIL;

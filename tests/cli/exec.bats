@@ -428,6 +428,17 @@ plain() {
 	sed -E 's/[[:space:]]//g; s/"duration_ms":[0-9]+/"duration_ms":N/g' | tr -d '\n'
 }
 
+@test "the parts of the bot around it give up what only it needs" {
+	local part
+	start_sim
+	write_config
+	start_sendd
+	start_bot
+	for part in poll send; do
+		wait_until 10 grep -q '^NoNewPrivs:	1' "/proc/${PIDS[$part]}/status"
+	done
+}
+
 @test "it is small: no HTTP, no store, no key" {
 	run ldd "$BIN/tg-exec"
 	never grep -E 'curl|lmdb|sodium|microhttpd|ssl' <<<"$output"

@@ -67,15 +67,6 @@ programs_of_section() {
 	done
 }
 
-@test "the unit of the bot leaves sudo to it, and a reload reaches its programs and not people's scripts" {
-	local unit=etc/systemd/tg-bot.service
-	# Each of these implies NoNewPrivileges for a service that is not root's; under others a script sees another system.
-	never grep -nE '^(NoNew|Capability|SystemCall|Restrict[A-Z]|Lock|MemoryDeny|Private|Protect)' <(grep -v '^RestartPrevent' "$unit")
-	[[ $(grep -c '^ExecReload=' "$unit") == 1 ]]
-	[[ $(sed -n 's/^ExecReload=.* -x //p' "$unit" | tr '|' '\n') == $'tg-poll\ntg-dispatch\ntg-send\ntg-exec' ]]
-	grep -q '^ExecReload=/usr/bin/pkill -HUP -u tgtools -x ' "$unit"
-}
-
 @test "the sample configuration is installed, and what an installed program makes of it is no error" {
 	[[ -e etc/tgtools.yaml ]] || skip "there is no sample configuration"
 	make_it install
@@ -105,4 +96,73 @@ programs_of_section() {
 	make_it uninstall
 	[[ -z $(find "$DIR/root" ! -type d) ]]
 	[[ ! -e $DIR/root/usr/local/share/doc/tgtools && ! -e $DIR/root/usr/local/libexec/tgtools ]]
+}
+
+@test "systemd finds nothing wrong with the units" {
+	command -v systemd-analyze >/dev/null || skip "there is no systemd-analyze"
+	make -s B="$BUILT" install PREFIX="$DIR/prefix"
+	run systemd-analyze verify --man=no "$DIR"/prefix/lib/systemd/system/*.service
+	echo "$output"
+	[[ $status == 0 && -z $output ]]
+}
+
+@test "the unit of the bot leaves sudo to it, and to scripts the system as they see it from cron" {
+	# Each of these implies NoNewPrivileges for a service that is not root's, or is inherited by the scripts.
+	never grep -nE '^(Capability|SystemCall|Restrict[A-Z]|Lock|MemoryDeny|Private|Protect|Secure)' \
+		<(grep -v '^RestartPrevent' etc/systemd/tg-bot.service)
+	grep -qx NoNewPrivileges=no etc/systemd/tg-bot.service
+}
+
+# The shell's line of the bot's unit with programs of ours, the third of which exits as $1 says.
+bot_line() {
+	mkdir -p "$DIR/fake"
+	cat >"$DIR/fake/part" <<-'SH'
+		#!/bin/bash
+		here=$(dirname "$0")
+		trap 'echo "$0" >>"$here/hup"' HUP
+		# What a part starts in a session of its own.
+		if [[ $0 == */tg-dispatch ]]; then
+			setsid bash -c 'trap "echo script >>$0/hup" HUP; until [[ -e $0/end ]]; do sleep 0.02; echo >>$0/turns; done' \
+				"$here" 3>&- &
+		fi
+		echo $$ >>"$here/pids"
+		until [[ -e $here/end ]]; do sleep 0.02; done
+		[[ $0 != */tg-send ]] || exit "$(<"$here/end")"
+	SH
+	chmod +x "$DIR/fake/part"
+	ln -sf part "$DIR/fake/tg-poll"
+	ln -sf part "$DIR/fake/tg-dispatch"
+	ln -sf part "$DIR/fake/tg-send"
+	sed -n 's/^ExecStart=//p' etc/systemd/tg-bot.service | sed -E "s|/usr/local/s?bin|$DIR/fake|g; s/%%/%/g; s/[$][$]/$/g"
+}
+
+@test "the bot's line hands SIGHUP to its parts alone, and exits as they do" {
+	local code got line turns
+	for code in 0 78; do
+		rm -rf "$DIR/fake"
+		line=$(bot_line)
+		bash -c "exec $line" 3>&- &
+		PIDS[line]=$!
+		wait_until 5 has_lines pids 3
+		for _ in 1 2; do
+			: >"$DIR/fake/hup"
+			kill -HUP "${PIDS[line]}"
+			wait_until 5 has_lines hup 3
+			# By then it would have said so.
+			turns=$(wc -l <"$DIR/fake/turns")
+			wait_until 5 has_lines turns $((turns + 2))
+			never grep script "$DIR/fake/hup"
+		done
+		echo $code >"$DIR/fake/end"
+		wait_until 5 gone "${PIDS[line]}"
+		got=0
+		stop line || got=$?
+		echo "$code: $got"
+		[[ $got == "$code" ]]
+	done
+}
+
+# has_lines FILE COUNT
+has_lines() {
+	(($(wc -l <"$DIR/fake/$1") >= $2))
 }
