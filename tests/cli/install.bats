@@ -122,11 +122,11 @@ bot_line() {
 		trap 'echo "$0" >>"$here/hup"' HUP
 		# What a part starts in a session of its own.
 		if [[ $0 == */tg-dispatch ]]; then
-			setsid bash -c 'trap "echo script >>$0/hup" HUP; until [[ -e $0/end ]]; do sleep 0.02; echo >>$0/turns; done' \
+			setsid bash -c 'trap "echo script >>$0/hup" HUP; until [[ -e $0/end || ! -d $0 ]]; do sleep 0.02; echo >>$0/turns; done' \
 				"$here" 3>&- &
 		fi
 		echo $$ >>"$here/pids"
-		until [[ -e $here/end ]]; do sleep 0.02; done
+		until [[ -e $here/end || ! -d $here ]]; do sleep 0.02; done
 		[[ $0 != */tg-send ]] || exit "$(<"$here/end")"
 	SH
 	chmod +x "$DIR/fake/part"
@@ -144,6 +144,7 @@ bot_line() {
 		bash -c "exec $line" 3>&- &
 		PIDS[line]=$!
 		wait_until 5 has_lines pids 3
+		wait_until 5 has_lines turns 1
 		for _ in 1 2; do
 			: >"$DIR/fake/hup"
 			kill -HUP "${PIDS[line]}"
@@ -164,5 +165,5 @@ bot_line() {
 
 # has_lines FILE COUNT
 has_lines() {
-	(($(wc -l <"$DIR/fake/$1") >= $2))
+	[[ -e $DIR/fake/$1 ]] && (($(wc -l <"$DIR/fake/$1") >= $2))
 }
