@@ -17,7 +17,7 @@
 #include "fd.h"
 #include "xalloc.h"
 
-enum { CHUNK_BYTES = 65536, FREE_LIMIT_MS = 6000, ATTEMPTS = 2 };
+enum { CHUNK_BYTES = 65536, FREE_LIMIT_MS = 6000 };
 
 struct supervisor {
 	struct supervisor *next; /* that is idle, too */
@@ -246,18 +246,27 @@ static int explain(
 	return error_errno(error, ERROR_PERMANENT, "cannot execute %s", program);
 }
 
-/* A supervisor that was idle may be gone, so there is a second attempt with a new one. */
+/*
+ * Supervisors that were idle may be gone; then the next one is asked. Once one has the request no other gets
+ * it: without an answer it was killed, maybe by the program.
+ */
 static struct supervisor *request_start(struct children *children, const struct buf *message, const int *fds,
     struct child_start_answer *answer, struct error *error)
 {
-	for (int i = 0; i < ATTEMPTS; i++) {
-		struct supervisor *supervisor = take_supervisor(children, error);
+	bool was_idle = true;
 
+	while (was_idle) {
+		struct supervisor *supervisor;
+
+		was_idle = children->idle != NULL;
+		supervisor = take_supervisor(children, error);
 		if (supervisor == NULL)
 			return NULL;
-		if (send_request(supervisor, message, fds) == 0 &&
-		    receive(supervisor, answer, sizeof *answer) == 0)
+		if (send_request(supervisor, message, fds) == 0) {
+			if (receive(supervisor, answer, sizeof *answer) != 0)
+				*answer = (struct child_start_answer){STEP_STARTED, 0};
 			return supervisor;
+		}
 		end_supervisor(supervisor, true);
 	}
 	error_set(error, ERROR_TEMPORARY, "cannot start a supervisor: it ended at once");

@@ -43,4 +43,20 @@ struct child_verdict {
 /* The life of a supervisor, in a process of its own: socket is its end of a SOCK_SEQPACKET connection. */
 void child_supervise(int socket, pid_t caller) __attribute__((noreturn));
 
+/* ---- the control group of a supervisor and its program: child_cgroup.c ---- */
+
+struct child_cgroup {
+	int parent; /* directory that the supervisor was born in; -1: there is none that can be used */
+	int own;    /* directory of the group; -1: none could be made, or entered */
+	char name[32];
+};
+
+/* Makes one and moves the caller into it, where that is permitted (root, or delegated to the account). */
+void child_cgroup_enter(struct child_cgroup *group);
+
+/* Kills all in it but the caller, which is in it again afterwards; false where not all of that was done. */
+bool child_cgroup_kill(const struct child_cgroup *group);
+
+void child_cgroup_leave(struct child_cgroup *group);
+
 #endif

@@ -203,23 +203,31 @@ static void wait_child(void)
 		(void)read_signal();
 }
 
-/* The children of those that are killed become ours, so this goes on until there are none: true. */
-static bool sweep(void)
+/* Reaps all that ended; whether there is nobody else. */
+static bool reap(void)
 {
-	int64_t end_ms = clock_monotonic_ms() + SWEEP_LIMIT_MS;
 	pid_t reaped;
 
-	while (clock_monotonic_ms() < end_ms) {
-		do
-			reaped = waitpid(-1, NULL, WNOHANG);
-		while (reaped > 0);
-		if (reaped < 0)
-			return errno == ECHILD;
+	do
+		reaped = waitpid(-1, NULL, WNOHANG);
+	while (reaped > 0);
+	return reaped < 0 && errno == ECHILD;
+}
+
+/* The children of those that are killed become ours, so this goes on until there are none: true. */
+static bool sweep(const struct child_cgroup *group)
+{
+	int64_t end_ms = clock_monotonic_ms() + SWEEP_LIMIT_MS;
+
+	if (reap())
+		return true;
+	(void)child_cgroup_kill(group);
+	while (!reap() && clock_monotonic_ms() < end_ms) {
 		if (kill_children() == 0)
 			return false;
 		wait_child();
 	}
-	return false;
+	return reap();
 }
 
 /* What the program's process needs before it is the program. */
@@ -265,7 +273,7 @@ static void close_order(struct order *order)
 		fd_close(&order->fds[i]);
 }
 
-static void run(struct order *order)
+static void run(struct order *order, struct child_cgroup *group)
 {
 	struct child_verdict verdict = {.wait_status = SIGKILL};
 	struct child_start_answer answer;
@@ -279,10 +287,12 @@ static void run(struct order *order)
 	/* Not reaped yet, so its number still means this group. */
 	kill(-pid, SIGKILL);
 	(void)waitpid(pid, &verdict.wait_status, WNOHANG);
-	verdict.is_clean = sweep();
+	verdict.is_clean = sweep(group);
 	tell(&verdict, sizeof verdict);
-	if (!verdict.is_clean)
+	if (!verdict.is_clean) {
+		child_cgroup_leave(group);
 		_exit(0);
+	}
 }
 
 /* ---- the requests ---- */
@@ -382,12 +392,15 @@ void child_supervise(int socket, pid_t caller)
 {
 	static char data[REQUEST_MAX_BYTES];
 	static struct order order;
+	struct child_cgroup group;
 
 	take_signals();
 	if (take_descriptors(socket) != 0 || setsid() < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) != 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != caller)
 		_exit(1);
+	child_cgroup_enter(&group);
 	while (take_order(&order, data))
-		run(&order);
+		run(&order, &group);
+	child_cgroup_leave(&group);
 	_exit(0);
 }

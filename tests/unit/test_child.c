@@ -498,6 +498,25 @@ static void one_after_the_other(void **state)
 	nobody_stays(state);
 }
 
+/* Where control groups may be made nothing gets away by being faster, and no directory stays. */
+static void control_group(void **state)
+{
+	struct child_result result =
+	    run_shell("sed -n 's/^0:://p' /proc/self/cgroup; (setsid sleep 60 &); :", LONG_MS);
+	const char *group = strstr(buf_text(&result.output), "/tgtools-");
+	char path[256] = "";
+
+	(void)state;
+	if (group != NULL)
+		snprintf(path, sizeof path, "/sys/fs/cgroup/unified%.*s",
+		    (int)strcspn(buf_text(&result.output), "\n"), buf_text(&result.output));
+	nobody_stays(state);
+	assert_int_not_equal(access(path, F_OK), 0);
+	result_free(&result);
+	if (group == NULL)
+		print_message("no control group can be made here\n");
+}
+
 static void limits(void **state)
 {
 	static const struct child_limits some = {64 << 20, 8192, 40};
@@ -649,6 +668,7 @@ int main(void)
 	    cmocka_unit_test(freed_while_it_runs),
 	    cmocka_unit_test(caller_killed),
 	    cmocka_unit_test(one_after_the_other),
+	    cmocka_unit_test(control_group),
 	    cmocka_unit_test(limits),
 	    cmocka_unit_test(told_to_stop),
 	    cmocka_unit_test(pieces_in_order),
