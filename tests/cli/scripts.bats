@@ -197,7 +197,7 @@ runs() {
 }
 
 runs_no_more() {
-	! runs "$1"
+	if runs "$1"; then return 1; fi
 }
 
 # ended NAME: nothing of that script runs any more.
