@@ -209,20 +209,21 @@ ended() {
 	script long-eof.sh 'trap "" TERM HUP; (setsid sleep 1000 &); echo up; sleep 1000'
 	cp "$NOTIFICATIONS/long-eof.sh" "$NOTIFICATIONS/long-term.sh"
 	script long-pipe.sh '(setsid sleep 1000 &); echo up; exec sleep 1000'
+	start term nsenter -t "${PIDS[holder]}" -m notify-scripts -c "$CONFIG" run --stream long-term.sh >"$DIR/term"
+	wait_until 5 grep -q up "$DIR/term"
+	kill "${PIDS[term]}"
 	sleep 0.3 | scripts run --stream --until-eof long-eof.sh >"$DIR/events" || [[ $? == 1 ]]
 	[[ $(of '.[-1] | [.status, .signal, .timed_out, .stopped]') == '[null,9,false,true]' ]]
 	of '.[-1].duration_ms' | grep -qxE '2[0-9]{3}'
 	ended long-eof.sh
+	wait_until 5 gone "${PIDS[term]}"
+	tail -n 1 "$DIR/term" | jq -e '.stopped and .signal == 9'
+	ended long-term.sh
 	# Without the option its end means nothing.
 	says quick.sh '{"notify":false}'
 	[[ $(scripts run quick.sh </dev/null) == '{"notify":false}' ]]
 	scripts run --stream long-pipe.sh | head -n 2 >"$DIR/events"
 	ended long-pipe.sh
-	start runner nsenter -t "${PIDS[holder]}" -m notify-scripts -c "$CONFIG" run --stream long-term.sh >"$DIR/events"
-	wait_until 5 grep -q up "$DIR/events"
-	stop runner TERM || [[ $? == 1 ]]
-	[[ $(of '.[-1].stopped') == true ]]
-	ended long-term.sh
 }
 
 @test "what it reports is delivered as asked for: whatever cooldown runs, and none begins" {
