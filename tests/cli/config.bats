@@ -20,19 +20,23 @@ programs() {
 		tg-sim | tg-exec) ;;
 		tg-send) echo "$name hi" ;;
 		tg-link) echo "$name status" ;;
+		notify-scripts) echo "$name list" ;;
 		*) echo "$name" ;;
 		esac
 	done
 }
 
-# refuses "PROGRAM ARGS" OPTIONS...: exit 78 and one line on stderr, "PROGRAM: " and $expected.
+# refuses "PROGRAM ARGS" OPTIONS...: exit 78 and one line on stderr, "PROGRAM: " and $expected; notify-scripts says it
+# as JSON, too.
 refuses() {
 	local words
 	read -ra words <<<"$1"
 	shift
 	run --separate-stderr "${words[0]}" "$@" "${words[@]:1}" </dev/null
 	echo "${words[0]}: exit $status: $stderr"
-	[[ $status == 78 && -z $output && $stderr == "${words[0]}: $expected" ]]
+	[[ ${words[0]} != notify-scripts || $(jq -r .error <<<"$output") == "$expected" ]]
+	[[ ${words[0]} == notify-scripts || -z $output ]]
+	[[ $status == 78 && $stderr == "${words[0]}: $expected" ]]
 }
 
 @test "every program names the file, the line and the key, and exits 78" {

@@ -7,7 +7,6 @@ load helper
 
 setup() {
 	[[ $(id -u) == 0 ]] || skip "only root can put a home of the test's own in the place of the account's"
-	unset SUDO_UID
 	start_sim
 	write_config 'scripts: {timeout: 10s, output: 20k}
 delivery: {overall_per_second: 0, chat_per_second: 0}'
