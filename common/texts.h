@@ -38,6 +38,38 @@ enum text_id {
 	TEXT_BUTTON_GONE,
 	TEXT_TRY_LATER,
 	TEXT_FAILED,
+	TEXT_SCRIPTS,		  /* {scripts}: one line each */
+	TEXT_SCRIPTS_LINE,	  /* {script} {run} {sent} */
+	TEXT_SCRIPTS_LINE_SERVER, /* {script} */
+	TEXT_SCRIPTS_NONE,	  /* {directory} */
+	TEXT_SCRIPTS_AWAY,	  /* scripts cannot be listed or run now */
+	TEXT_SCRIPTS_NEVER,	  /* in place of {run} and {sent} */
+	TEXT_SCRIPTS_AGO,	  /* {duration}: {sent} */
+	TEXT_RUN_WHICH,		  /* {scripts}: their names */
+	TEXT_RUN_UNKNOWN,	  /* {script} {scripts} */
+	TEXT_RUN_STARTED,	  /* {script}: the answer to a tap */
+	TEXT_RUN_BUSY,		  /* {script} */
+	TEXT_RUN_MANY,		  /* {count} */
+	TEXT_JOBS,		  /* {jobs}: one line each */
+	TEXT_JOBS_LINE,		  /* {script} {duration} */
+	TEXT_JOBS_NONE,
+	TEXT_STOP_WHICH,
+	TEXT_STOP_STOPPING,   /* {script} */
+	TEXT_STOP_UNKNOWN,    /* {script} */
+	TEXT_STOP_OVER,	      /* the job of a button has ended */
+	TEXT_BUTTON_STOP,     /* {script}: on the button */
+	TEXT_JOB_RUNNING,     /* {script}: no output yet */
+	TEXT_JOB_ENDED,	      /* {script}: its output came in another message */
+	TEXT_JOB_MORE,	      /* the rest is a document */
+	TEXT_JOB_EXIT,	      /* {script} {status} {duration}: the last line */
+	TEXT_JOB_SIGNAL,      /* {script} {signal} {duration} */
+	TEXT_JOB_TIMED_OUT,   /* {script} {duration} */
+	TEXT_JOB_STOPPED,     /* {script} {duration} */
+	TEXT_JOB_CUT,	      /* what stands before the last line where output is missing */
+	TEXT_JOB_NOTHING,     /* {script} */
+	TEXT_JOB_UNSENT,      /* {script} {error}: its report was refused */
+	TEXT_JOB_FAILED,      /* {script} {error}: it was not started */
+	TEXT_JOB_INTERRUPTED, /* {script} */
 	TEXT_COUNT
 };
 

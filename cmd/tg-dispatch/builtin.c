@@ -145,9 +145,48 @@ static const struct command builtin[] = {
 	.where = CHAT_PRIVATE,
 	.changes_store = true,
 	.run = run_unlink},
+    {.name = "scripts",
+	.description = "Your scripts, to be run",
+	.access = "linked",
+	.where = CHAT_PRIVATE,
+	.changes_store = true,
+	.run = scripts_list},
+    {.name = "run",
+	.description = "Run a script",
+	.access = "linked",
+	.where = CHAT_PRIVATE,
+	.changes_store = true,
+	.run = scripts_run},
+    {.name = "jobs",
+	.description = "What is running",
+	.access = "linked",
+	.where = CHAT_PRIVATE,
+	.run = scripts_jobs},
+    {.name = "stop",
+	.description = "Stop a script",
+	.access = "linked",
+	.where = CHAT_PRIVATE,
+	.run = scripts_stop},
+};
+
+static const struct command builtin_taps[] = {
+    {.name = "scripts",
+	.access = "linked",
+	.where = CHAT_PRIVATE,
+	.changes_store = true,
+	.run = scripts_list_page},
+    {.name = "run",
+	.access = "linked",
+	.where = CHAT_PRIVATE,
+	.changes_store = true,
+	.run = scripts_run_button},
+    {.name = "stop", .access = "linked", .where = CHAT_PRIVATE, .run = scripts_stop_button},
 };
 
 struct command_table commands_builtin(void)
 {
-	return (struct command_table){builtin, sizeof builtin / sizeof builtin[0]};
+	return (struct command_table){.rows = builtin,
+	    .count = sizeof builtin / sizeof builtin[0],
+	    .taps = builtin_taps,
+	    .taps_count = sizeof builtin_taps / sizeof builtin_taps[0]};
 }

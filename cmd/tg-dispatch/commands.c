@@ -45,6 +45,7 @@ bool command_parse(const char *text, struct command_line *line)
 			return false;
 		text = line->bot + line->bot_len;
 	}
+	line->args = text;
 	return ends_word(*text);
 }
 
@@ -66,7 +67,24 @@ static bool is_our_name(const struct command_line *line, const char *bot_name)
 
 static struct route to_row(const struct command *row)
 {
-	return (struct route){row != NULL ? ROUTE_COMMAND : ROUTE_UNKNOWN, row};
+	return (struct route){.kind = row != NULL ? ROUTE_COMMAND : ROUTE_UNKNOWN, .command = row};
+}
+
+/* "ACTION:TARGET". */
+static struct route route_tap(const struct command_table *table, const char *data)
+{
+	const char *colon = data != NULL ? strchr(data, ':') : NULL;
+	struct route route = {.kind = ROUTE_TAP};
+
+	for (size_t i = 0; colon != NULL && i < table->taps_count; i++) {
+		const char *name = table->taps[i].name;
+
+		if (strlen(name) == (size_t)(colon - data) && memcmp(name, data, strlen(name)) == 0) {
+			route.command = &table->taps[i];
+			route.target = colon + 1;
+		}
+	}
+	return route;
 }
 
 static struct route route_in_group(
@@ -76,11 +94,11 @@ static struct route route_in_group(
 	struct route route;
 
 	if (update->text == NULL || !command_parse(update->text, &line))
-		return (struct route){ROUTE_NOTHING, NULL};
+		return (struct route){.kind = ROUTE_NOTHING};
 	route = to_row(find_row(table, line.name));
 	if (line.bot != NULL ? is_our_name(&line, bot_name) : route.kind == ROUTE_COMMAND)
 		return route;
-	return (struct route){ROUTE_NOTHING, NULL};
+	return (struct route){.kind = ROUTE_NOTHING};
 }
 
 struct route route_update(
@@ -89,18 +107,18 @@ struct route route_update(
 	struct command_line line;
 
 	if (update->kind == UPDATE_TAP)
-		return (struct route){ROUTE_TAP, NULL};
+		return route_tap(table, update->tap_data);
 	if (update->kind == UPDATE_MEMBER)
-		return (struct route){ROUTE_MEMBER, NULL};
+		return (struct route){.kind = ROUTE_MEMBER};
 	if (update->kind != UPDATE_MESSAGE || update->from_bot || !update->is_content)
-		return (struct route){ROUTE_NOTHING, NULL};
+		return (struct route){.kind = ROUTE_NOTHING};
 	if (update->chat_type == CHAT_GROUP)
 		return route_in_group(table, update, bot_name);
 	if (update->chat_type != CHAT_PRIVATE)
-		return (struct route){ROUTE_NOTHING, NULL};
+		return (struct route){.kind = ROUTE_NOTHING};
 	if (update->text != NULL && command_parse(update->text, &line))
 		return to_row(find_row(table, line.name));
-	return (struct route){ROUTE_TEXT, NULL};
+	return (struct route){.kind = ROUTE_TEXT};
 }
 
 const char *route_name(const struct route *route)
@@ -112,7 +130,7 @@ const char *route_name(const struct route *route)
 	    [ROUTE_TAP] = "tap",
 	    [ROUTE_MEMBER] = "member"};
 
-	return route->command != NULL ? route->command->name : names[route->kind];
+	return route->kind == ROUTE_COMMAND ? route->command->name : names[route->kind];
 }
 
 enum access_verdict access_check(const char *access, const struct caller *caller, const struct config *config)
@@ -137,4 +155,20 @@ int request_say(
     struct request *request, enum text_id text, const struct text_value *values, struct error *error)
 {
 	return reply_message(request->calls, request->update, text_get(request->config, text), values, error);
+}
+
+int request_answer(
+    struct request *request, enum text_id text, const struct text_value *values, struct error *error)
+{
+	const char *source = text_get(request->config, text);
+
+	if (request->update->kind != UPDATE_TAP || request->awaited != NULL)
+		return reply_message(request->calls, request->update, source, values, error);
+	return reply_tap(request->calls, request->update, source, values, error);
+}
+
+void wish_clear(struct wish *wish)
+{
+	json_object_put(wish->args);
+	*wish = (struct wish){.kind = WISH_NOTHING};
 }

@@ -27,6 +27,26 @@ struct caller {
 };
 
 struct command_table;
+struct running;
+
+/* What an update had to wait for. */
+struct awaited {
+	struct json_object
+	    *scripts; /* of the account, as notify-scripts(1) lists them; NULL: not to be had */
+};
+
+/* What is to be done once an update is handled and the store has kept that. */
+enum wish_kind { WISH_NOTHING, WISH_LIST, WISH_RUN, WISH_STOP };
+
+struct wish {
+	enum wish_kind kind;
+	char user[STORE_USER_BYTES]; /* WISH_LIST: whose scripts the update waits for; it is handled again
+					then */
+	struct store_job job;	     /* WISH_RUN: what is to be started; WISH_STOP: its id */
+	struct json_object *args;    /* WISH_RUN: owned; NULL: none */
+};
+
+void wish_clear(struct wish *wish);
 
 /* One update on its way through a handler. */
 struct request {
@@ -37,9 +57,13 @@ struct request {
 	const struct caller *caller;
 	struct store_txn *txn; /* a write transaction where the row says changes_store, else NULL */
 	int64_t now_ms;
-	struct json_object *calls; /* the answer so far */
-	bool changed;		   /* set by a handler that wrote to txn */
-	const char *outcome;	   /* one or two words for the log; static */
+	struct json_object *calls;     /* the answer so far */
+	bool changed;		       /* set by a handler that wrote to txn */
+	const char *outcome;	       /* one or two words for the log; static */
+	const char *target;	       /* a tap: what stands behind the colon */
+	const struct running *running; /* the jobs; NULL where scripts cannot be run now */
+	const struct awaited *awaited; /* NULL: nothing was waited for */
+	struct wish *wish;
 };
 
 /* Adds to calls. -1 with an error: calls is thrown away and txn aborted. */
@@ -57,13 +81,28 @@ struct command {
 struct command_table {
 	const struct command *rows;
 	size_t count;
+	const struct command *taps; /* by what stands before the colon in the data of a button */
+	size_t taps_count;
 };
 
-/* Answers with a text of the table in texts.h. */
+/* Sends a text of the table in texts.h. */
 int request_say(
     struct request *request, enum text_id text, const struct text_value *values, struct error *error);
 
-/* /start, /help, /whoami, /unlink. */
+/* The same, but a tap that is not answered yet is answered with it. */
+int request_answer(
+    struct request *request, enum text_id text, const struct text_value *values, struct error *error);
+
+/* Handlers that are rows of the tables in builtin.c. */
+int scripts_list(struct request *request, struct error *error);
+int scripts_list_page(struct request *request, struct error *error); /* a tap: the page */
+int scripts_run(struct request *request, struct error *error);
+int scripts_run_button(struct request *request, struct error *error); /* a tap: the id of a button */
+int scripts_jobs(struct request *request, struct error *error);
+int scripts_stop(struct request *request, struct error *error);
+int scripts_stop_button(struct request *request, struct error *error); /* a tap: the id of a job */
+
+/* All that is built in. */
 struct command_table commands_builtin(void);
 
 /* A message that is a command: "/name", "/name@bot", and what follows after white space. */
@@ -71,6 +110,7 @@ struct command_line {
 	char name[COMMAND_NAME_BYTES]; /* lower case */
 	const char *bot;	       /* whom it is addressed to; NULL: nobody in particular */
 	size_t bot_len;
+	const char *args; /* what follows, from the white space on */
 };
 
 /* False where text is no command. */
@@ -87,7 +127,8 @@ enum route_kind {
 
 struct route {
 	enum route_kind kind;
-	const struct command *command; /* ROUTE_COMMAND */
+	const struct command *command; /* ROUTE_COMMAND; ROUTE_TAP: NULL where nobody knows the button */
+	const char *target;	       /* ROUTE_TAP: what stands behind the colon; borrowed from the update */
 };
 
 /*

@@ -26,6 +26,8 @@ struct work {
 	bool unsure; /* the system could not say whether the account exists */
 	struct known known;
 	int64_t now_ms;
+	const struct awaited *awaited;
+	struct wish *wish;
 	struct buf line;
 	const char *outcome;
 };
@@ -91,18 +93,32 @@ static int refuse_in_group(struct request *request, const struct command *row, s
 	return request_say(request, TEXT_PRIVATE_ONLY, values, error);
 }
 
-static int run_command(struct request *request, const struct command *row, struct error *error)
+static int run_row(struct request *request, const struct command *row, struct error *error)
 {
-	enum access_verdict verdict;
+	enum access_verdict verdict = access_check(row->access, request->caller, request->config);
 
-	if ((row->where & request->update->chat_type) == 0)
-		return refuse_in_group(request, row, error);
-	verdict = access_check(row->access, request->caller, request->config);
 	if (verdict == ACCESS_ALLOWED)
 		return row->run(request, error);
 	request->outcome = verdict == ACCESS_DENIED ? "denied" : "not linked";
-	return request_say(
+	return request_answer(
 	    request, verdict == ACCESS_DENIED ? TEXT_ACCESS_DENIED : TEXT_NOT_LINKED, NULL, error);
+}
+
+static int run_command(struct request *request, const struct command *row, struct error *error)
+{
+	if ((row->where & request->update->chat_type) == 0)
+		return refuse_in_group(request, row, error);
+	return run_row(request, row, error);
+}
+
+/* The message that the button is at may be older than the link, so who may tap is looked at as in a command.
+ */
+static int run_tap(struct request *request, const struct command *row, struct error *error)
+{
+	if (row != NULL && (row->where & request->update->chat_type) != 0)
+		return run_row(request, row, error);
+	request->outcome = "gone";
+	return request_answer(request, TEXT_BUTTON_GONE, NULL, error);
 }
 
 /* A group has no account of its own to link, so nobody is sent there from a group. */
@@ -141,8 +157,7 @@ static int answer(struct request *request, const struct route *route, struct err
 	case ROUTE_TEXT:
 		return say_unknown(request, error);
 	case ROUTE_TAP:
-		return reply_tap(
-		    request->calls, request->update, text_get(request->config, TEXT_BUTTON_GONE), error);
+		return run_tap(request, route->command, error);
 	case ROUTE_MEMBER:
 		return follow_member(request, error);
 	}
@@ -159,7 +174,11 @@ static struct request new_request(struct work *work, struct store_txn *txn)
 	    .txn = txn,
 	    .now_ms = work->now_ms,
 	    .calls = json_object_new_array(),
-	    .outcome = "answered"};
+	    .outcome = "answered",
+	    .target = work->route.target,
+	    .running = work->dispatch->running,
+	    .awaited = work->awaited,
+	    .wish = work->wish};
 }
 
 /* Answers into work->line; *changed says whether txn must be committed. */
@@ -169,9 +188,10 @@ static int make_line(struct work *work, struct store_txn *txn, bool *changed, st
 	int result;
 
 	buf_clear(&work->line);
-	if (work->unsure && work->route.kind != ROUTE_TAP) {
+	wish_clear(work->wish);
+	if (work->unsure && (work->route.kind != ROUTE_TAP || work->route.command != NULL)) {
 		request.outcome = "try later";
-		result = request_say(&request, TEXT_TRY_LATER, NULL, error);
+		result = request_answer(&request, TEXT_TRY_LATER, NULL, error);
 	} else {
 		result = answer(&request, &work->route, error);
 	}
@@ -233,7 +253,7 @@ static bool needs_caller(const struct route *route)
 
 static bool changes_store(const struct route *route)
 {
-	return route->kind == ROUTE_MEMBER || (route->kind == ROUTE_COMMAND && route->command->changes_store);
+	return route->kind == ROUTE_MEMBER || (route->command != NULL && route->command->changes_store);
 }
 
 /* 1 done, 0 to be done again, -1. */
@@ -280,8 +300,9 @@ static void apologise(struct work *work, const struct error *reason)
 	    LOG_STR("route", route_name(&work->route)), LOG_STR("error", reason->text));
 	buf_clear(&work->line);
 	work->outcome = "failed";
+	wish_clear(work->wish);
 	if (update->kind == UPDATE_TAP)
-		(void)reply_tap(calls, update, text, &error);
+		(void)reply_tap(calls, update, text, NULL, &error);
 	else if (update->kind == UPDATE_MESSAGE && update->chat_type == CHAT_PRIVATE && !update->from_bot)
 		(void)reply_message(calls, update, text, NULL, &error);
 	(void)reply_line(&work->line, update->update_id, calls, &error);
@@ -300,13 +321,35 @@ static void log_update(const struct work *work, int64_t received_ms)
 	    LOG_STR("outcome", work->outcome), LOG_INT("latency_ms", clock_monotonic_ms() - received_ms));
 }
 
-int dispatch_update(const struct dispatch *dispatch, struct json_object *object, int64_t received_ms,
-    int64_t now_ms, struct buf *out, struct error *error)
+/* 1: the update waits; the button of a phone must not spin meanwhile. */
+static int finish(struct work *work, int64_t received_ms, struct buf *out, struct error *error)
 {
-	struct work work = {.dispatch = dispatch, .now_ms = now_ms, .line = BUF_INIT(LINE_MAX_BYTES)};
+	if (work->wish->kind == WISH_LIST) {
+		buf_clear(&work->line);
+		if (work->update.kind == UPDATE_TAP && reply_tap_line(&work->line, &work->update, error) != 0)
+			return -1;
+	}
+	if (buf_add(out, buf_text(&work->line), work->line.len) != 0)
+		return error_set(error, ERROR_BUG, "no room for an answer");
+	if (work->wish->kind == WISH_LIST)
+		return 1;
+	log_update(work, received_ms);
+	return 0;
+}
+
+int dispatch_update(const struct dispatch *dispatch, const struct incoming *incoming, int64_t now_ms,
+    struct wish *wish, struct buf *out, struct error *error)
+{
+	struct work work = {.dispatch = dispatch,
+	    .now_ms = now_ms,
+	    .awaited = incoming->awaited,
+	    .wish = wish,
+	    .line = BUF_INIT(LINE_MAX_BYTES)};
+	struct json_object *object = incoming->object;
 	struct error trouble;
 	int result = update_read_id(object, &work.update.update_id, error);
 
+	*wish = (struct wish){.kind = WISH_NOTHING};
 	if (result != 0)
 		return -1;
 	if (update_read(object, &work.update, &trouble) != 0)
@@ -320,12 +363,19 @@ int dispatch_update(const struct dispatch *dispatch, struct json_object *object,
 		}
 		apologise(&work, &trouble);
 	}
-	if (buf_add(out, work.line.data, work.line.len) != 0) {
-		result = error_set(error, ERROR_BUG, "no room for an answer");
-		goto out;
-	}
-	log_update(&work, received_ms);
+	result = finish(&work, incoming->received_ms, out, error);
 out:
+	if (result < 0)
+		wish_clear(wish);
 	buf_free(&work.line);
 	return result;
+}
+
+int64_t dispatch_chat(struct json_object *object)
+{
+	struct update update;
+	struct error error;
+
+	(void)update_read(object, &update, &error);
+	return update.chat;
 }

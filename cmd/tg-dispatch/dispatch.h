@@ -19,15 +19,30 @@ struct dispatch {
 	struct config *config;
 	struct store *store;
 	struct command_table table;
+	const struct running *running; /* see struct request */
+};
+
+/* Borrowed. */
+struct incoming {
+	struct json_object *object;
+	int64_t received_ms;	       /* monotonic */
+	const struct awaited *awaited; /* NULL the first time */
 };
 
 /*
- * Handles an update, appends its line to out and logs one line about it. received_ms (monotonic) is when it
- * came, now_ms is wall time. -1 leaves out alone: ERROR_INPUT, it is no update; ERROR_TEMPORARY, nothing
- * happened and it can be handled again; ERROR_CONFIG, the store is damaged. Any other trouble is logged and
- * answered with an apology, so that no update stands in the way of the next.
+ * Handles an update, appends its line to out, logs one line about it and says in wish what is to be done now
+ * that the answer is kept; the caller clears wish. now_ms is wall time. Returns 0, or 1 where the update
+ * waits for what wish says: then its line is still to come, and it is to be handled again with what it
+ * awaited.
+ *
+ * -1 leaves out alone: ERROR_INPUT, it is no update; ERROR_TEMPORARY, nothing happened and it can be handled
+ * again; ERROR_CONFIG, the store is damaged. Any other trouble is logged and answered with an apology, so
+ * that no update stands in the way of the next.
  */
-int dispatch_update(const struct dispatch *dispatch, struct json_object *object, int64_t received_ms,
-    int64_t now_ms, struct buf *out, struct error *error);
+int dispatch_update(const struct dispatch *dispatch, const struct incoming *incoming, int64_t now_ms,
+    struct wish *wish, struct buf *out, struct error *error);
+
+/* The chat that an update comes from, within which the order holds; 0: none. */
+int64_t dispatch_chat(struct json_object *object);
 
 #endif

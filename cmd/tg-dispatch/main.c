@@ -60,8 +60,18 @@ static int read_options(int argc, char **argv, struct options *options)
 	return optind == argc ? -1 : program_bad_usage(PROGRAM, "unexpected argument", USAGE);
 }
 
+/* Without it everything works but scripts. */
+static void start_executor(const char *config_path, struct executor **executor)
+{
+	struct error error;
+
+	if (executor_start(config_path, executor, &error) != 0)
+		log_error("scripts cannot be run", LOG_STR("error", error.text));
+}
+
 static int run(const struct options *options, struct error *error)
 {
+	struct executor *executor = NULL;
 	struct config *config = NULL;
 	struct store *store = NULL;
 	struct dispatch dispatch;
@@ -74,12 +84,15 @@ static int run(const struct options *options, struct error *error)
 		goto out;
 	}
 	config_open_log(config, PROGRAM);
+	/* First, so that it has nothing of what this process opens, and may use sudo. */
+	start_executor(options->config, &executor);
 	if (store_open(config->store.path, config->store.map_size_bytes, &store, error) != 0)
 		goto out;
-	dispatch = (struct dispatch){config, store, commands_builtin()};
-	result = service_run(&dispatch, options->config, STDIN_FILENO, STDOUT_FILENO, error);
+	dispatch = (struct dispatch){.config = config, .store = store, .table = commands_builtin()};
+	result = service_run(&dispatch, executor, options->config, STDIN_FILENO, STDOUT_FILENO, error);
 	config = dispatch.config;
 out:
+	executor_end(executor);
 	store_close(store);
 	config_free(config);
 	return result;

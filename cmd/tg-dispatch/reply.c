@@ -1,6 +1,10 @@
 #include "reply.h"
 
 #include "json.h"
+#include "utf8.h"
+
+/* Of an answerCallbackQuery. */
+enum { TAP_TEXT_CHARACTERS = 200 };
 
 static struct json_object *new_call(struct json_object *calls, const char *method)
 {
@@ -11,47 +15,129 @@ static struct json_object *new_call(struct json_object *calls, const char *metho
 	return call;
 }
 
-static void add_message(
-    struct json_object *calls, const struct update *update, const char *text, struct json_object *entities)
+static void put_text(struct json_object *call, const char *text, struct json_object *entities)
 {
-	struct json_object *call = new_call(calls, "sendMessage");
-
-	json_put_int64(call, "chat_id", update->chat);
-	if (update->thread != 0)
-		json_put_int64(call, "message_thread_id", update->thread);
 	json_put_text(call, "text", text);
 	if (json_object_array_length(entities) > 0)
 		json_object_object_add(call, "entities", json_object_get(entities));
 }
 
-int reply_message(struct json_object *calls, const struct update *update, const char *source,
-    const struct text_value *values, struct error *error)
+/* Where a message goes: a new one into its topic, else message_id is edited. */
+static void put_place(struct json_object *call, const struct update *update, int64_t message_id)
 {
-	struct json_object *entities = json_object_new_array();
+	json_put_int64(call, "chat_id", update->chat);
+	if (message_id != 0)
+		json_put_int64(call, "message_id", message_id);
+	else if (update->thread != 0)
+		json_put_int64(call, "message_thread_id", update->thread);
+}
+
+static int add_message(struct json_object *calls, const struct update *update, int64_t message_id,
+    const char *source, const struct text_value *values, struct error *error)
+{
+	struct json_object *entities = json_object_new_array(), *call;
 	struct buf text = BUF_INIT(TEXT_MAX_BYTES);
 	int result = text_format(source, values, &text, entities, error);
 
-	if (result == 0 && text.len > 0)
-		add_message(calls, update, buf_text(&text), entities);
+	if (result == 0 && text.len > 0) {
+		call = new_call(calls, message_id != 0 ? "editMessageText" : "sendMessage");
+		put_place(call, update, message_id);
+		put_text(call, buf_text(&text), entities);
+	}
 	json_object_put(entities);
 	buf_free(&text);
 	return result;
 }
 
-int reply_tap(struct json_object *calls, const struct update *update, const char *source, struct error *error)
+int reply_message(struct json_object *calls, const struct update *update, const char *source,
+    const struct text_value *values, struct error *error)
+{
+	return add_message(calls, update, 0, source, values, error);
+}
+
+int reply_edit(struct json_object *calls, const struct update *update, const char *source,
+    const struct text_value *values, struct error *error)
+{
+	return add_message(calls, update, update->message_id, source, values, error);
+}
+
+/* The first so many characters. */
+static void cut(struct buf *text, size_t characters)
+{
+	size_t len = 0;
+
+	while (len < text->len && characters-- > 0) {
+		size_t bytes = utf8_decode(text->data + len, text->len - len, NULL);
+
+		len += bytes > 0 ? bytes : 1;
+	}
+	if (len < text->len)
+		text->data[text->len = len] = '\0';
+}
+
+int reply_tap(struct json_object *calls, const struct update *update, const char *source,
+    const struct text_value *values, struct error *error)
 {
 	struct buf text = BUF_INIT(TEXT_MAX_BYTES);
 	struct json_object *call;
 
-	if (text_format(source, NULL, &text, NULL, error) != 0) {
+	if (text_format(source, values, &text, NULL, error) != 0) {
 		buf_free(&text);
 		return -1;
 	}
+	cut(&text, TAP_TEXT_CHARACTERS);
 	call = new_call(calls, "answerCallbackQuery");
 	json_put_text(call, "callback_query_id", update->tap_id);
 	json_put_text(call, "text", text.len > 0 ? buf_text(&text) : NULL);
 	buf_free(&text);
 	return 0;
+}
+
+int reply_tap_line(struct buf *line, const struct update *update, struct error *error)
+{
+	struct json_object *calls = json_object_new_array();
+	int result = reply_tap(calls, update, "", NULL, error);
+
+	if (result == 0 && buf_add_format(line, "%s\n", json_line(json_object_array_get_idx(calls, 0))) != 0)
+		result = error_set(error, ERROR_BUG, "no room for the answer to a tap");
+	json_object_put(calls);
+	return result;
+}
+
+struct json_object *keyboard_new(void)
+{
+	return json_object_new_array();
+}
+
+struct json_object *keyboard_add_row(struct json_object *keyboard)
+{
+	struct json_object *row = json_object_new_array();
+
+	json_object_array_add(keyboard, row);
+	return row;
+}
+
+void keyboard_add_button(struct json_object *row, const char *text, const char *data)
+{
+	struct json_object *button = json_object_new_object();
+
+	json_put_text(button, "text", text);
+	json_put_text(button, "callback_data", data);
+	json_object_array_add(row, button);
+}
+
+void reply_keyboard(struct json_object *calls, struct json_object *keyboard)
+{
+	size_t count = json_object_array_length(calls);
+	struct json_object *markup;
+
+	if (count == 0 || json_object_array_length(keyboard) == 0) {
+		json_object_put(keyboard);
+		return;
+	}
+	markup = json_object_new_object();
+	json_object_object_add(markup, "inline_keyboard", keyboard);
+	json_object_object_add(json_object_array_get_idx(calls, count - 1), "reply_markup", markup);
 }
 
 int reply_line(struct buf *line, int64_t update_id, struct json_object *calls, struct error *error)

@@ -19,9 +19,27 @@
 int reply_message(struct json_object *calls, const struct update *update, const char *source,
     const struct text_value *values, struct error *error);
 
-/* Appends the answerCallbackQuery without which the button of a phone keeps spinning. */
-int reply_tap(
-    struct json_object *calls, const struct update *update, const char *source, struct error *error);
+/* The same as an edit of the message at which a button was tapped. */
+int reply_edit(struct json_object *calls, const struct update *update, const char *source,
+    const struct text_value *values, struct error *error);
+
+/*
+ * Appends the answerCallbackQuery without which the button of a phone keeps spinning. What is longer than
+ * Telegram shows there is cut.
+ */
+int reply_tap(struct json_object *calls, const struct update *update, const char *source,
+    const struct text_value *values, struct error *error);
+
+/* The line of a tap that is answered before its update is handled. */
+int reply_tap_line(struct buf *line, const struct update *update, struct error *error);
+
+/* A keyboard under a message: rows of buttons. */
+struct json_object *keyboard_new(void);
+struct json_object *keyboard_add_row(struct json_object *keyboard);
+/* data: at most 64 bytes, see route_update. */
+void keyboard_add_button(struct json_object *row, const char *text, const char *data);
+/* Puts the keyboard under the message that was added to calls last; takes it over. */
+void reply_keyboard(struct json_object *calls, struct json_object *keyboard);
 
 /* Appends {"update_id":N,"calls":[...]} and a newline to line. ERROR_BUG where it does not fit. */
 int reply_line(struct buf *line, int64_t update_id, struct json_object *calls, struct error *error);

@@ -12,6 +12,8 @@
 #include "fd.h"
 #include "json.h"
 #include "lines.h"
+#include "running.h"
+#include "suspended.h"
 #include "log.h"
 #include "loop.h"
 
@@ -23,7 +25,12 @@ enum {
 	PAUSE_MAX_MS = 10000,
 	STOP_GRACE_MS = 2000, /* for the reader to take what is ready, after SIGTERM */
 	REAP_MS = 3600000,
+	LIST_MS = 10000, /* a list of scripts is waited for */
+	CHORE_MS = 2000, /* between two tries to write what no update waits for */
 };
+
+/* Lists are numbered as jobs are, from above all of them. */
+#define LIST_FIRST (INT64_C(1) << 53)
 
 struct service {
 	struct dispatch *dispatch;
@@ -36,8 +43,7 @@ struct service {
 	struct buf out;
 
 	/* The update at hand, while it cannot be handled because the store fails. */
-	struct json_object *pending;
-	int64_t received_ms;
+	struct suspended_update pending;
 	int64_t failing_since_ms; /* 0: it works */
 	int64_t pause_ms;
 	int64_t retry_at_ms;
@@ -48,6 +54,13 @@ struct service {
 	bool failed;
 	struct error error;
 	int64_t reap_at_ms;
+
+	struct executor *executor; /* NULL: none */
+	struct running *running;
+	struct suspended *suspended;
+	int64_t next_list;
+	bool reported;	     /* what a restart interrupted */
+	int64_t chore_at_ms; /* not before */
 };
 
 static void stop(void *context, int signo)
@@ -68,6 +81,7 @@ static void reload(void *context, int signo)
 
 	(void)signo;
 	(void)config_reload(service->config_path, &service->dispatch->config);
+	executor_reload(service->executor);
 }
 
 /* A failure that ends the service; the first one counts. */
@@ -166,19 +180,34 @@ static void parse_line(struct service *service, const char *line, size_t len)
 
 	if (is_blank(line, len))
 		return;
-	if (json_parse_object(line, len, "it", &service->pending, &error) != 0)
+	if (json_parse_object(line, len, "it", &service->pending.object, &error) != 0) {
 		ignore_line(service, error.text);
-	else
-		service->received_ms = clock_monotonic_ms();
+		return;
+	}
+	service->pending.received_ms = clock_monotonic_ms();
+	if (suspended_count(service->suspended) == 0)
+		return;
+	service->pending.chat = dispatch_chat(service->pending.object);
+	if (service->pending.chat == 0 || !suspended_has(service->suspended, service->pending.chat))
+		return;
+	suspended_queue(service->suspended, &service->pending);
+	service->pending = (struct suspended_update){.object = NULL};
 }
 
-/* Whether there is an update at hand, from the next line that holds one. */
+static bool may_read(const struct service *service)
+{
+	return suspended_count(service->suspended) < SUSPENDED_MAX;
+}
+
+/* Whether there is an update at hand: one that has waited, else from the next line that holds one. */
 static bool take_update(struct service *service)
 {
 	const char *line;
 	size_t len;
 
-	while (service->pending == NULL) {
+	if (service->pending.object == NULL)
+		(void)suspended_take(service->suspended, &service->pending);
+	while (service->pending.object == NULL && may_read(service)) {
 		enum lines_result result = lines_next(&service->lines, &line, &len);
 
 		if (result == LINES_NONE && service->end_of_input)
@@ -191,13 +220,12 @@ static bool take_update(struct service *service)
 		if (service->drained)
 			return false;
 	}
-	return true;
+	return service->pending.object != NULL;
 }
 
 static void drop_pending(struct service *service)
 {
-	json_object_put(service->pending);
-	service->pending = NULL;
+	suspended_update_free(&service->pending);
 }
 
 /* Also while it is not read, and something is left in it. */
@@ -237,13 +265,49 @@ static void end_waiting(struct service *service)
 	service->retry_at_ms = 0;
 }
 
+static void suspend_pending(struct service *service, const struct wish *wish)
+{
+	int64_t number = service->next_list++;
+
+	service->pending.chat = dispatch_chat(service->pending.object);
+	suspended_wait(service->suspended, &service->pending, number, clock_monotonic_ms() + LIST_MS);
+	service->pending = (struct suspended_update){.object = NULL};
+	if (!executor_list(service->executor, number, wish->user))
+		suspended_answer(service->suspended, number, NULL);
+}
+
+static void fulfil(struct service *service, struct wish *wish)
+{
+	const struct config *config = service->dispatch->config;
+
+	if (wish->kind == WISH_RUN) {
+		running_add(service->running, config, &wish->job, clock_monotonic_ms());
+		if (!executor_run(service->executor, &wish->job, wish->args))
+			running_interrupt(service->running, config, clock_monotonic_ms());
+	} else if (wish->kind == WISH_STOP) {
+		(void)executor_stop(service->executor, wish->job.id);
+	}
+}
+
 static void handle_pending(struct service *service)
 {
+	const struct awaited awaited = {.scripts = service->pending.answer};
+	const struct incoming incoming = {.object = service->pending.object,
+	    .received_ms = service->pending.received_ms,
+	    .awaited = service->pending.has_waited ? &awaited : NULL};
+	struct wish wish;
 	struct error error;
+	int result;
 
-	if (dispatch_update(service->dispatch, service->pending, service->received_ms, clock_wall_ms(),
-		&service->out, &error) == 0) {
+	service->dispatch->running = executor_is_up(service->executor) ? service->running : NULL;
+	result = dispatch_update(service->dispatch, &incoming, clock_wall_ms(), &wish, &service->out, &error);
+	if (result >= 0) {
 		end_waiting(service);
+		if (result == 1)
+			suspend_pending(service, &wish);
+		else
+			fulfil(service, &wish);
+		wish_clear(&wish);
 		drop_pending(service);
 	} else if (error.kind == ERROR_TEMPORARY) {
 		start_waiting(service, &error);
@@ -272,6 +336,109 @@ static void work(struct service *service)
 	}
 }
 
+/* ---- the jobs ---- */
+
+static void stop_watching_executor(struct service *service)
+{
+	loop_unwatch(service->loop, executor_input_fd(service->executor));
+	loop_unwatch(service->loop, executor_output_fd(service->executor));
+}
+
+static void on_event(void *context, const struct executor_event *event)
+{
+	struct service *service = context;
+	const struct config *config = service->dispatch->config;
+	int64_t now_ms = clock_monotonic_ms();
+
+	if (event->kind == EXECUTOR_DIED) {
+		stop_watching_executor(service);
+		running_interrupt(service->running, config, now_ms);
+		suspended_expire(service->suspended, INT64_MAX);
+	} else if (event->job >= LIST_FIRST) {
+		suspended_answer(service->suspended, event->job,
+		    event->kind == EXECUTOR_LIST ? json_object_get(event->scripts) : NULL);
+	} else if (event->kind != EXECUTOR_UP && !running_event(service->running, config, event, now_ms) &&
+		   event->kind == EXECUTOR_STARTED) {
+		/* Started by the one that came after the one that was asked. */
+		(void)executor_stop(service->executor, event->job);
+	}
+}
+
+static void executor_due(void *context, int fd, short events)
+{
+	struct service *service = context;
+
+	(void)fd;
+	(void)events;
+	executor_read(service->executor, on_event, service);
+}
+
+static void executor_writable(void *context, int fd, short events)
+{
+	struct service *service = context;
+
+	(void)fd;
+	(void)events;
+	executor_write(service->executor);
+}
+
+static void show_jobs(struct service *service)
+{
+	int64_t now_ms = clock_monotonic_ms(), orphan = 0;
+
+	suspended_expire(service->suspended, now_ms);
+	if (!may_work(service))
+		return;
+	running_show(service->running, service->dispatch->config, service->dispatch->store, now_ms,
+	    &service->out, &orphan);
+	if (orphan != 0)
+		(void)executor_stop(service->executor, orphan);
+}
+
+/* What is written to the store although no update asks for it; where that fails, again later. */
+static int do_chores(struct service *service, struct error *error)
+{
+	struct dispatch *dispatch = service->dispatch;
+
+	if (!service->reported &&
+	    running_report_interrupted(dispatch->store, dispatch->config, &service->out, error) != 0)
+		return -1;
+	service->reported = true;
+	if (running_has_ended(service->running))
+		return running_forget_ended(service->running, dispatch->store, error);
+	return 0;
+}
+
+static bool has_chores(const struct service *service)
+{
+	return !service->reported || running_has_ended(service->running);
+}
+
+static void chores(struct service *service)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	struct error error;
+
+	if (!has_chores(service) || now_ms < service->chore_at_ms || !may_work(service))
+		return;
+	service->chore_at_ms = 0;
+	if (do_chores(service, &error) != 0) {
+		service->chore_at_ms = now_ms + CHORE_MS;
+		log_error("what became of jobs cannot be kept", LOG_STR("error", error.text));
+	}
+}
+
+static int64_t jobs_due_ms(const struct service *service)
+{
+	int64_t due_ms = suspended_due_ms(service->suspended);
+
+	if (may_work(service) && running_due_ms(service->running) < due_ms)
+		due_ms = running_due_ms(service->running);
+	if (may_work(service) && has_chores(service) && service->chore_at_ms < due_ms)
+		due_ms = service->chore_at_ms;
+	return due_ms;
+}
+
 /* ---- turns of the loop ---- */
 
 static void input_due(void *context, int fd, short events)
@@ -295,13 +462,28 @@ static bool is_done(const struct service *service)
 		return true;
 	if (service->stopping)
 		return service->out.len == 0 || clock_monotonic_ms() >= service->stop_at_ms;
-	return service->end_of_input && service->drained && service->pending == NULL && service->out.len == 0;
+	return service->end_of_input && service->drained && service->pending.object == NULL &&
+	       suspended_count(service->suspended) == 0 && service->out.len == 0;
+}
+
+static void watch_executor(struct service *service)
+{
+	int input = executor_input_fd(service->executor), output = executor_output_fd(service->executor);
+
+	if (input >= 0)
+		loop_watch(service->loop, input, POLLIN, executor_due, service);
+	if (output < 0)
+		return;
+	if (executor_has_output(service->executor))
+		loop_watch(service->loop, output, POLLOUT, executor_writable, service);
+	else
+		loop_unwatch(service->loop, output);
 }
 
 static void watch(struct service *service)
 {
-	bool wants_input =
-	    service->drained && service->pending == NULL && !service->end_of_input && may_work(service);
+	bool wants_input = service->drained && service->pending.object == NULL && !service->end_of_input &&
+			   may_work(service) && may_read(service);
 
 	/* An ended input is always due, so it is watched only while it is read. */
 	if (wants_input)
@@ -309,18 +491,21 @@ static void watch(struct service *service)
 	else
 		loop_unwatch(service->loop, service->input);
 	loop_watch(service->loop, service->output, service->out.len > 0 ? POLLOUT : 0, output_due, service);
+	watch_executor(service);
 }
 
 static int64_t timeout_ms(const struct service *service)
 {
 	int64_t now_ms = clock_monotonic_ms(), next_ms = service->reap_at_ms;
 
-	if (may_work(service) && service->pending != NULL)
+	if (may_work(service) && service->pending.object != NULL)
 		next_ms = service->retry_at_ms;
-	else if (may_work(service) && !service->drained)
+	else if (may_work(service) && !service->drained && may_read(service))
 		next_ms = now_ms;
 	else if (service->stopping)
 		next_ms = service->stop_at_ms;
+	if (!service->stopping && jobs_due_ms(service) < next_ms)
+		next_ms = jobs_due_ms(service);
 	return next_ms > now_ms ? next_ms - now_ms : 0;
 }
 
@@ -331,6 +516,7 @@ static void reap(struct service *service)
 	if (now_ms < service->reap_at_ms)
 		return;
 	(void)store_reap_readers(service->dispatch->store);
+	running_sweep_documents(service->dispatch->config, clock_wall_ms());
 	service->reap_at_ms = now_ms + REAP_MS;
 }
 
@@ -339,7 +525,10 @@ static int run(struct service *service, struct error *error)
 	for (;;) {
 		reap(service);
 		work(service);
+		show_jobs(service);
 		write_output(service);
+		chores(service);
+		executor_write(service->executor);
 		if (is_done(service))
 			break;
 		watch(service);
@@ -355,15 +544,19 @@ static int run(struct service *service, struct error *error)
 	return 0;
 }
 
-int service_run(
-    struct dispatch *dispatch, const char *config_path, int input, int output, struct error *error)
+int service_run(struct dispatch *dispatch, struct executor *executor, const char *config_path, int input,
+    int output, struct error *error)
 {
 	struct service service = {.dispatch = dispatch,
 	    .config_path = config_path,
 	    .input = input,
 	    .output = output,
 	    .drained = true,
-	    .out = BUF_INIT(OUTPUT_MAX_BYTES)};
+	    .out = BUF_INIT(OUTPUT_MAX_BYTES),
+	    .executor = executor,
+	    .running = running_new(),
+	    .suspended = suspended_new(),
+	    .next_list = LIST_FIRST};
 	int result = -1;
 
 	lines_init(&service.lines, SERVICE_LINE_MAX_BYTES);
@@ -374,6 +567,9 @@ int service_run(
 		result = run(&service, error);
 	drop_pending(&service);
 	loop_free(service.loop);
+	running_free(service.running);
+	suspended_free(service.suspended);
+	dispatch->running = NULL;
 	lines_free(&service.lines);
 	buf_free(&service.out);
 	return result;

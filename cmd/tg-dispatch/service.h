@@ -7,15 +7,19 @@
 
 #include "error.h"
 #include "dispatch.h"
+#include "executor.h"
 
 /*
  * Returns 0 at the end. While the store fails temporarily it waits, reads no further and handles the same
  * update again; after the end of input only for SERVICE_GIVE_UP_MS, then -1 with ERROR_TEMPORARY. SIGHUP
  * replaces dispatch->config by what config_path (NULL: the default) says then.
+ *
+ * executor (NULL: scripts cannot be run) stays the caller's. Jobs that run at the end are interrupted by it;
+ * the next start reports that.
  */
 enum { SERVICE_LINE_MAX_BYTES = 1 << 20, SERVICE_GIVE_UP_MS = 10000 };
 
-int service_run(
-    struct dispatch *dispatch, const char *config_path, int input, int output, struct error *error);
+int service_run(struct dispatch *dispatch, struct executor *executor, const char *config_path, int input,
+    int output, struct error *error);
 
 #endif

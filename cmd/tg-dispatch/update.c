@@ -90,7 +90,7 @@ static int read_chat(struct json_object *message, struct update *update, struct 
 	    json_get_bool(chat, "is_direct_messages", &is_direct_messages, error) < 0)
 		return -1;
 	update->chat_type = chat_type_of(type, is_direct_messages);
-	return 0;
+	return json_get_int64(message, "message_id", &update->message_id, error) < 0 ? -1 : 0;
 }
 
 static int read_thread(struct json_object *message, struct update *update, struct error *error)
@@ -159,7 +159,8 @@ static int read_tap(struct json_object *query, struct update *update, struct err
 	if (need_object(query, "from", &from, error) != 0 || read_sender(from, update, error) != 0)
 		return -1;
 	found = json_get_object(query, "message", &message, error);
-	if (found < 0 || (found == 1 && read_chat(message, update, error) != 0))
+	if (found < 0 || (found == 1 && read_chat(message, update, error) != 0) ||
+	    json_get_text(query, "data", &update->tap_data, error) < 0)
 		return -1;
 	update->kind = UPDATE_TAP;
 	return 0;

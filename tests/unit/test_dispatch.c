@@ -458,6 +458,8 @@ struct fixture {
 	char *operators[1];
 	struct config config;
 	struct dispatch dispatch;
+	const struct awaited *awaited; /* by the next update */
+	struct wish wish;	       /* of the last one */
 	struct buf out;
 	struct error error;
 };
@@ -497,9 +499,18 @@ static int teardown(void **state)
 	rmdir(path);
 	free(path);
 	rmdir(f->directory);
+	wish_clear(&f->wish);
 	buf_free(&f->out);
 	free(f);
 	return 0;
+}
+
+static int update_at(struct fixture *f, struct json_object *object, int64_t now_ms)
+{
+	const struct incoming incoming = {.object = object, .awaited = f->awaited};
+
+	wish_clear(&f->wish);
+	return dispatch_update(&f->dispatch, &incoming, now_ms, &f->wish, &f->out, &f->error);
 }
 
 /* The line that an update in that form causes. */
@@ -508,7 +519,7 @@ static const char *line_for(struct fixture *f, const char *update)
 	struct json_object *object = parse(update);
 
 	buf_clear(&f->out);
-	if (dispatch_update(&f->dispatch, object, 0, MINUTE_MS, &f->out, &f->error) != 0)
+	if (update_at(f, object, MINUTE_MS) != 0)
 		fail_msg("%s: %s", update, f->error.text);
 	json_object_put(object);
 	return buf_text(&f->out);
@@ -847,7 +858,7 @@ static void a_handler_that_fails_changes_nothing_and_apologises(void **state)
 	struct fixture *f = *state;
 	struct store_link link;
 
-	f->dispatch.table = (struct command_table){failing_rows, COUNT(failing_rows)};
+	f->dispatch.table = (struct command_table){.rows = failing_rows, .count = COUNT(failing_rows)};
 	log_open("test", false, (enum log_level)(LOG_ERROR + 1));
 	put_link(f, 77, "root", false);
 	expect(f, 77, "private", "/bug", "Sorry, this failed");
@@ -861,8 +872,8 @@ static void a_temporary_failure_is_not_answered(void **state)
 	    parse("{\"update_id\":1,\"message\":{" CHAT "," FROM ",\"text\":\"/full\"}}");
 	struct fixture *f = *state;
 
-	f->dispatch.table = (struct command_table){failing_rows, COUNT(failing_rows)};
-	assert_int_equal(dispatch_update(&f->dispatch, object, 0, 0, &f->out, &f->error), -1);
+	f->dispatch.table = (struct command_table){.rows = failing_rows, .count = COUNT(failing_rows)};
+	assert_int_equal(update_at(f, object, 0), -1);
 	assert_int_equal(f->error.kind, ERROR_TEMPORARY);
 	assert_int_equal(f->out.len, 0);
 	json_object_put(object);
@@ -877,7 +888,7 @@ static void operators_alone_see_what_is_theirs(void **state)
 
 	memcpy(rows, table.rows, table.count * sizeof *rows);
 	rows[table.count] = failing_rows[2];
-	f->dispatch.table = (struct command_table){rows, table.count + 1};
+	f->dispatch.table = (struct command_table){.rows = rows, .count = table.count + 1};
 	expect(f, 77, "private", "/secret", "Use /start to link your account.");
 	put_link(f, 77, "root", false);
 	expect(f, 77, "private", "/help", "/secret - For operators");

@@ -1,0 +1,50 @@
+/*
+ * Updates that wait for an answer of another process, and those of the same chats that came after them: the
+ * order within a chat holds, other chats go on. Pure.
+ */
+#ifndef TG_DISPATCH_SUSPENDED_H
+#define TG_DISPATCH_SUSPENDED_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SUSPENDED_MAX = 1000 }; /* whoever has so many takes no further updates */
+
+struct suspended_update {
+	struct json_object *object; /* owned */
+	int64_t received_ms;
+	int64_t chat;
+	bool has_waited;
+	struct json_object *answer; /* owned; what came, where it has waited; NULL: nothing did */
+};
+
+void suspended_update_free(struct suspended_update *update); /* what it owns, not itself */
+
+struct suspended;
+
+struct suspended *suspended_new(void);
+void suspended_free(struct suspended *suspended);
+
+size_t suspended_count(const struct suspended *suspended);
+/* Whether an update of the chat must wait behind others. */
+bool suspended_has(const struct suspended *suspended, int64_t chat);
+
+/* Takes the update over: it waits for the answer with that token, at most until deadline_ms. */
+void suspended_wait(
+    struct suspended *suspended, const struct suspended_update *update, int64_t token, int64_t deadline_ms);
+/* The same behind the others of its chat. */
+void suspended_queue(struct suspended *suspended, const struct suspended_update *update);
+
+/* The answer came (answer is taken over; NULL: there is none). A token that nobody waits for is ignored. */
+void suspended_answer(struct suspended *suspended, int64_t token, struct json_object *answer);
+/* No answer will come to those that waited until now; INT64_MAX: to all. */
+void suspended_expire(struct suspended *suspended, int64_t now_ms);
+/* When suspended_expire is due; INT64_MAX: never. */
+int64_t suspended_due_ms(const struct suspended *suspended);
+
+/* Hands out the next update that can be handled, to be freed by the caller. False: there is none now. */
+bool suspended_take(struct suspended *suspended, struct suspended_update *update);
+
+#endif
