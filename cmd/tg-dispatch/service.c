@@ -500,7 +500,8 @@ static int64_t timeout_ms(const struct service *service)
 
 	if (may_work(service) && service->pending.object != NULL)
 		next_ms = service->retry_at_ms;
-	else if (may_work(service) && !service->drained && may_read(service))
+	else if (may_work(service) &&
+		 ((!service->drained && may_read(service)) || suspended_is_ready(service->suspended)))
 		next_ms = now_ms;
 	else if (service->stopping)
 		next_ms = service->stop_at_ms;

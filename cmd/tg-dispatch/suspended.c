@@ -134,12 +134,26 @@ static bool is_first_of_chat(const struct suspended *suspended, const struct ent
 	return other == entry;
 }
 
+static bool is_ready(const struct suspended *suspended, const struct entry *entry)
+{
+	return !entry->waits && is_first_of_chat(suspended, entry);
+}
+
+bool suspended_is_ready(const struct suspended *suspended)
+{
+	for (const struct entry *entry = suspended->first; entry != NULL; entry = entry->next) {
+		if (is_ready(suspended, entry))
+			return true;
+	}
+	return false;
+}
+
 bool suspended_take(struct suspended *suspended, struct suspended_update *update)
 {
 	for (struct entry **place = &suspended->first; *place != NULL; place = &(*place)->next) {
 		struct entry *entry = *place;
 
-		if (entry->waits || !is_first_of_chat(suspended, entry))
+		if (!is_ready(suspended, entry))
 			continue;
 		*update = entry->update;
 		*place = entry->next;

@@ -44,6 +44,8 @@ void suspended_expire(struct suspended *suspended, int64_t now_ms);
 /* When suspended_expire is due; INT64_MAX: never. */
 int64_t suspended_due_ms(const struct suspended *suspended);
 
+/* Whether suspended_take has one. */
+bool suspended_is_ready(const struct suspended *suspended);
 /* Hands out the next update that can be handled, to be freed by the caller. False: there is none now. */
 bool suspended_take(struct suspended *suspended, struct suspended_update *update);
 
