@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "confine.h"
 #include "error.h"
 #include "fd.h"
 #include "log.h"
@@ -69,6 +70,17 @@ static void start_executor(const char *config_path, struct executor **executor)
 		log_error("scripts cannot be run", LOG_STR("error", error.text));
 }
 
+/* What is wrong with the store is said before anything is started. */
+static int try_store(const struct config *config, struct error *error)
+{
+	struct store *store = NULL;
+
+	if (store_open(config->store.path, config->store.map_size_bytes, &store, error) != 0)
+		return -1;
+	store_close(store);
+	return 0;
+}
+
 static int run(const struct options *options, struct error *error)
 {
 	struct executor *executor = NULL;
@@ -84,8 +96,12 @@ static int run(const struct options *options, struct error *error)
 		goto out;
 	}
 	config_open_log(config, PROGRAM);
-	/* First, so that it has nothing of what this process opens, and may use sudo. */
+	if (try_store(config, error) != 0)
+		goto out;
+	/* Before all else, so that it has nothing of what this process opens, and may use sudo. */
 	start_executor(options->config, &executor);
+	if (confine_no_new_privileges(error) != 0)
+		goto out;
 	if (store_open(config->store.path, config->store.map_size_bytes, &store, error) != 0)
 		goto out;
 	dispatch = (struct dispatch){.config = config, .store = store, .table = commands_builtin()};
