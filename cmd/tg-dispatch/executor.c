@@ -252,7 +252,6 @@ static void run_keeper(struct keeper *keeper, const int requests[2], const int e
 		(void)close(events[1]);
 		keep(keeper);
 	}
-	_exit(0);
 }
 
 /* ---- this process ---- */
@@ -265,8 +264,12 @@ static int start_keeper(
 	executor->keeper = fork();
 	if (executor->keeper < 0)
 		return error_errno(error, ERROR_TEMPORARY, "cannot start a process for tg-exec");
-	if (executor->keeper == 0)
+	if (executor->keeper == 0) {
 		run_keeper(keeper, requests, events);
+		free(keeper->program);
+		free(executor);
+		_exit(0);
+	}
 	executor->output = requests[1];
 	executor->input = events[0];
 	requests[1] = events[0] = -1;
