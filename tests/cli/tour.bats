@@ -45,9 +45,11 @@ check_transcript() {
 	[[ $output == *"\$ tg-link verify $code"* && $output == *"Telegram linked successfully."* ]]
 	[[ $output == *"\$ notify-runner -v"* && $output == *"[photo "*.png" "*x*"]"* ]]
 	[[ $output == *"bot:    "*"The backup is done."* ]]
+	[[ $output == *'$ notify-scripts run'*'{"event":"output","stream":"stdout","text":"copying mail\n"}'* ]]
+	[[ $output == *"alice:  /run backup"*"bot:    copying mail"*"backup: exit status 0"* ]]
 }
 
-@test "without a terminal it plays the tour: code, link, text, picture; and nothing is left" {
+@test "without a terminal it plays the tour: code, link, text, picture, a script from the chat; and nothing is left" {
 	run sh scripts/run </dev/null
 	echo "$output"
 	[[ $status == 0 ]]
