@@ -108,6 +108,9 @@ void script_report_free(struct script_report *report);
 /* The object that script_parse reads, with all that stands in it. Pure. The caller puts it. */
 int script_parse_object(const char *output, size_t len, struct json_object **object, struct error *error);
 
+/* Whether it ended well and its output is whole, whatever that is. ERROR_INPUT says why not. Pure. */
+int script_check_result(const struct child_result *result, const struct script_run *run, struct error *error);
+
 /* What a script that ended comes to: its report, or ERROR_INPUT with why there is none that counts. Pure. */
 int script_conclude(const struct child_result *result, const struct script_run *run,
     struct script_report *report, struct error *error);

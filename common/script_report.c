@@ -332,8 +332,7 @@ void script_report_free(struct script_report *report)
 	*report = (struct script_report){.notify = false};
 }
 
-int script_conclude(const struct child_result *result, const struct script_run *run,
-    struct script_report *report, struct error *error)
+int script_check_result(const struct child_result *result, const struct script_run *run, struct error *error)
 {
 	char text[32];
 
@@ -349,5 +348,13 @@ int script_conclude(const struct child_result *result, const struct script_run *
 		return error_set(error, ERROR_INPUT, "it failed with exit code %d", result->exit_status);
 	if (result->output_cut)
 		return error_set(error, ERROR_INPUT, "it printed more than %zu bytes", run->output_max_bytes);
+	return 0;
+}
+
+int script_conclude(const struct child_result *result, const struct script_run *run,
+    struct script_report *report, struct error *error)
+{
+	if (script_check_result(result, run, error) != 0)
+		return -1;
 	return script_parse(buf_text(&result->output), result->output.len, report, error);
 }

@@ -77,6 +77,8 @@ static const struct {
     [TEXT_JOB_UNSENT] = {"job_unsent", "{script}: its report could not be sent: {error}"},
     [TEXT_JOB_FAILED] = {"job_failed", "{script} could not be run: {error}"},
     [TEXT_JOB_INTERRUPTED] = {"job_interrupted", "The run of {script} was interrupted by a restart."},
+    [TEXT_SCRIPT_FAILING] = {"script_failing", "{script} has failed {count} times in a row: {error}"},
+    [TEXT_SCRIPT_WELL] = {"script_well", "{script} works again."},
 };
 
 const char *text_name(enum text_id id)

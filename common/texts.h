@@ -70,6 +70,8 @@ enum text_id {
 	TEXT_JOB_UNSENT,      /* {script} {error}: its report was refused */
 	TEXT_JOB_FAILED,      /* {script} {error}: it was not started */
 	TEXT_JOB_INTERRUPTED, /* {script} */
+	TEXT_SCRIPT_FAILING,  /* {script} {count} {error}: from notify-runner */
+	TEXT_SCRIPT_WELL,     /* {script} */
 	TEXT_COUNT
 };
 
