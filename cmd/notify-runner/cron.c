@@ -88,7 +88,9 @@ static const char *word_end(const char *rest, const char *end)
 	char quote = '\0';
 
 	for (; rest < end; rest++) {
-		if (quote != '\0' ? *rest == quote : *rest == '\'' || *rest == '"')
+		if (quote == '\0' && *rest == '\\' && rest + 1 < end)
+			rest++;
+		else if (quote != '\0' ? *rest == quote : *rest == '\'' || *rest == '"')
 			quote = quote != '\0' ? '\0' : *rest;
 		else if (quote == '\0' &&
 			 (is_blank(*rest) || (*rest != '\0' && strchr(";&|<>)", *rest) != NULL)))
