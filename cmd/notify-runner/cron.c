@@ -248,7 +248,10 @@ static int explain(const struct child_result *result, const char *what, struct e
 {
 	struct buf words = BUF_INIT(ERRORS_MAX_BYTES);
 
-	text_add_line(&words, buf_text(&result->errors), 150);
+	char *first = xstrndup(buf_text(&result->errors), strcspn(buf_text(&result->errors), "\n"));
+
+	text_add_line(&words, first, 150);
+	free(first);
 	error_set(error, ERROR_CONFIG, "cannot %s the crontab: %s", what,
 	    result->timed_out ? "crontab(1) does not end"
 	    : words.len > 0   ? buf_text(&words)

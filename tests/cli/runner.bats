@@ -87,7 +87,8 @@ pid_in() {
 	run -0 --separate-stderr notify-runner --help
 	[[ $output == "usage: notify-runner"* && -z $stderr ]]
 	local wrong
-	for wrong in "-j 0" "-j 65" "-j x" "-x" "extra" "--only ../a" "--only -a" "--only a/b"; do
+	for wrong in "-j 0" "-j 65" "-j x" "-x" "extra" "--only ../a" "--only -a" "--only a/b" \
+		"--force --skip-cooling" "--list --remove-cron" "--install-cron --plain" "--remove-cron -j 2" "--install-cron=nonsense"; do
 		# shellcheck disable=SC2086
 		run -64 --separate-stderr notify-runner $wrong
 		[[ ${#stderr_lines[@]} == 1 && $stderr == "notify-runner: "*usage:* ]]
@@ -298,6 +299,161 @@ pid_in() {
 	wait_chat 1 end
 	[[ $(count '"cool"') == 1 && $(count '"hot"') == 3 ]]
 	logged cool.sh "not sent: its cooldown runs until 20"
+}
+
+@test "--force sends whatever runs, and begins no cooldown; --skip-cooling does not even run those" {
+	everything
+	says a.sh '{"notify":true,"message":"hot","cooldown":"1h"}'
+	printf '#!/bin/sh\necho x >>ran\necho "{\\"notify\\":false}"\n' | put b.sh
+	run -0 runner --force
+	run -0 runner --skip-cooling
+	run -0 runner --force
+	wait_until 15 eval '[[ $(count "\"hot\"") == 3 ]]'
+	run -0 runner --skip-cooling
+	[[ -z $output && $(count '"hot"') == 3 && $(wc -l <"$DIR/home/ran") == 4 ]]
+	logged a.sh "not run: its cooldown runs until 20"
+	logged run "1 scripts, 0 failed, 0 messages sent"
+	# Whose cooldown runs cannot be told: all run, and what they say waits.
+	stop sendd
+	run -75 runner --skip-cooling
+	logged run "no script is left out for its cooldown: tg-sendd does not answer"
+	[[ $(wc -l <"$DIR/home/ran") == 5 && $(ls "$STATE/spool" | wc -l) == 1 ]]
+}
+
+@test "--plain: what a script prints is the message, as it is" {
+	everything
+	printf '#!/bin/sh\necho "*no* {\\"markup\\":1}"; printf "two\\033[31m\\377 lines\\n"\n' | put a.sh
+	printf '#!/bin/sh\necho; echo "  "\n' | put b.sh
+	printf '#!/bin/sh\necho text; echo why >&2; exit 2\n' | put c.sh
+	run -0 runner --plain -j 1
+	wait_chat 1 two
+	sim GET '/sim/chat?id=1' | jq -e '[.messages[] | select(.text // "" | startswith("*no*"))][0] | .text == "*no* {\"markup\":1}\ntwo� lines" and .entities == null'
+	logged b.sh "nothing to send"
+	logged c.sh "failed: it failed with exit code 2; stderr: why"
+	run -0 --separate-stderr runner --plain --dry-run
+	[[ ${lines[0]} == 'a.sh: POST /send {"text":"*no* {\"markup\":1}\ntwo'* && ${lines[1]} == 'b.sh: nothing to send' ]]
+}
+
+@test "--strict ends with 1 where a script failed, after all have run" {
+	says a.sh 'nonsense'
+	printf '#!/bin/sh\n: >ran\necho "{\\"notify\\":false}"\n' | put b.sh
+	run -0 runner
+	run -1 --separate-stderr runner --strict
+	[[ $stderr == "notify-runner: 1 script failed, see $STATE/logs/runner.log" && -e $DIR/home/ran ]]
+	rm "$NOTES/a.sh"
+	run -0 --separate-stderr runner --strict
+	[[ -z $stderr ]]
+}
+
+@test "a script that fails three times in a row is told of once, and once more when it is well" {
+	local i
+	everything
+	printf '#!/bin/sh\necho trace >&2; echo "KeyError: disk" >&2; exit 4\n' | put bad.sh
+	says good.sh '{"notify":false}'
+	run -0 runner
+	run -0 runner
+	[[ $(count "in a row") == 0 ]]
+	# Told while tg-sendd is away: it waits, and is not told again.
+	stop sendd
+	run -75 runner
+	run -75 runner
+	start_sendd
+	run -0 runner
+	wait_chat 1 'bad.sh has failed 3 times in a row: it failed with exit code 4'
+	says bad.sh '{"notify":true,"message":"the disk is fine"}'
+	run -0 runner
+	run -0 runner
+	wait_chat 1 'bad.sh works again.'
+	wait_chat 1 'the disk is fine'
+	[[ $(count "in a row") == 1 && $(count "works again") == 1 ]]
+	sim GET '/sim/chat?id=1' | grep -qF 'exit code 4\nKeyError: disk"'
+	jq -e '.scripts["bad.sh"].failures == 0 and .scripts["good.sh"].last_run_ms > 0' "$STATE/state.json"
+	[[ $(stat -c %a "$STATE/state.json") == 600 ]]
+	# Switched off, and in words of one's own.
+	echo 'scripts: {warn_failures: 0}' >>"$CONFIG"
+	rm "$NOTES/bad.sh"
+	says c.sh nonsense
+	for i in 1 2 3; do run -0 runner; done
+	sed -i 's/warn_failures: 0/warn_failures: 1/' "$CONFIG"
+	echo 'texts: {script_failing: "Oh, {script}!"}' >>"$CONFIG"
+	run -0 runner
+	wait_chat 1 'Oh, c.sh!'
+	[[ $(count "in a row") == 1 ]]
+	# What is remembered is damaged: told in the log, and all goes on.
+	echo '{' >"$STATE/state.json"
+	run -0 runner
+	logged run "warning: state.json is put aside as .bad"
+	[[ $(<"$STATE/state.json.bad") == '{' ]]
+}
+
+@test "a terminal shows how far it is, and is clean afterwards" {
+	printf '#!/bin/sh\nwhile [ ! -e go ]; do sleep 0.05; done\necho "{\\"notify\\":false}"\n' | put a.sh
+	says b.sh nonsense
+	start typed script -qefc "notify-runner --home '$DIR/home' -j 1" /dev/null >"$DIR/typed" </dev/null
+	wait_until 10 grep -qF '0 of 2 scripts done, 0 failed; a.sh' "$DIR/typed"
+	: >"$DIR/home/go"
+	wait "${PIDS[typed]}"
+	unset "PIDS[typed]"
+	[[ $(tail -c 5 "$DIR/typed") == *$'\r\e[K' ]]
+}
+
+# A crontab of its own in $DIR/crontab, by a program that is as Debian's.
+fake_crontab() {
+	mkdir "$DIR/fake"
+	cat >"$DIR/fake/crontab" <<-EOF
+		#!/bin/sh
+		case \$1 in
+		-l)
+			[ ! -e "$DIR/denied" ] || { echo 'crontabs/x/: fopen: Permission denied' >&2; exit 1; }
+			[ -e "$DIR/crontab" ] || { echo 'no crontab for x' >&2; exit 1; }
+			cat "$DIR/crontab"
+			;;
+		*)
+			[ ! -e "$DIR/full" ] || { echo 'errors in crontab file, cannot install' >&2; exit 1; }
+			cat "\$1" >"$DIR/crontab"
+			;;
+		esac
+	EOF
+	chmod 755 "$DIR/fake/crontab"
+	PATH=$DIR/fake:$PATH
+}
+
+@test "its line goes into the crontab once, and out again, and nothing else there changes" {
+	fake_crontab
+	unset TGTOOLS_CONFIG
+	run -0 notify-runner --install-cron -c "$CONFIG"
+	[[ $output == installed ]]
+	diff "$DIR/crontab" - <<<"*/5 * * * * $BIN/notify-runner -c $CONFIG"
+	run -0 notify-runner --install-cron -c "$CONFIG"
+	[[ $output == "already there" && $(wc -l <"$DIR/crontab") == 1 ]]
+	run -0 notify-runner --remove-cron -c "$CONFIG"
+	[[ $output == removed && ! -s $DIR/crontab ]]
+	# Somebody's work of years, with no newline at its end.
+	printf '# my %%\nMAILTO=""\n\n\t5 4 * * *  /x/notify-runner-old %% a\\%%\377\n@reboot x' >"$DIR/crontab"
+	cp "$DIR/crontab" "$DIR/before"
+	ln -s "$CONFIG" "$DIR/the conf"
+	export TGTOOLS_CONFIG=$CONFIG
+	cd "$DIR"
+	run -0 notify-runner --install-cron='0 8-18 * * mon-fri' -c "the conf"
+	(cat "$DIR/before"; printf '\n0 8-18 * * mon-fri %s\n' "$BIN/notify-runner -c $CONFIG") | cmp - "$DIR/crontab"
+	run -0 notify-runner --install-cron=@hourly
+	(cat "$DIR/before"; printf '\n@hourly %s\n' "$BIN/notify-runner") | cmp - "$DIR/crontab"
+	run -0 notify-runner --remove-cron
+	(cat "$DIR/before"; echo) | cmp - "$DIR/crontab"
+	run -0 notify-runner --remove-cron
+	[[ $output == "there was no such line" ]]
+	# What cannot be read is not written, and what cannot be written is said.
+	cp "$DIR/crontab" "$DIR/before"
+	: >"$DIR/denied"
+	run -78 --separate-stderr notify-runner --install-cron
+	[[ $stderr == "notify-runner: cannot read the crontab: crontabs/x/: fopen: Permission denied" ]]
+	rm "$DIR/denied"
+	: >"$DIR/full"
+	run -78 --separate-stderr notify-runner --install-cron
+	[[ $stderr == "notify-runner: cannot change the crontab: errors in crontab file, cannot install" ]]
+	cmp "$DIR/before" "$DIR/crontab"
+	run -78 --separate-stderr env PATH=/nowhere "$BIN/notify-runner" --install-cron
+	[[ $stderr == "notify-runner: there is no crontab(1) here"* ]]
 }
 
 @test "so many at a time: all meet, or one after the other in name order" {
