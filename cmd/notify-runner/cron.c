@@ -115,7 +115,7 @@ static bool names_it(const char *word, const char *end)
 /* Whether the command of a line is notify-runner; comments and settings have none. */
 static bool runs_it(const char *line, size_t len)
 {
-	const char *end = line + len, *rest = skip_blanks(line, end), *field = rest;
+	const char *end = line + len, *rest = skip_blanks(line, end), *field;
 
 	if (rest == end || *rest == '#')
 		return false;
@@ -162,13 +162,13 @@ bool cron_install(
 	const char *line;
 
 	while (next_line(crontab, &position, &line, &len)) {
-		if (!runs_it(line, without_newline(line, len)))
-			(void)buf_add(out, line, len);
-		else if (!found && replace)
+		bool is_ours = runs_it(line, without_newline(line, len));
+
+		if (is_ours && !found && replace)
 			add_line(out, schedule, command);
-		else if (!found)
+		else if (!is_ours || !found)
 			(void)buf_add(out, line, len);
-		found = found || runs_it(line, without_newline(line, len));
+		found = found || is_ours;
 	}
 	if (!found) {
 		(void)buf_add_text(out, out->len > 0 && out->data[out->len - 1] != '\n' ? "\n" : "");

@@ -61,7 +61,6 @@ class Home:
         self.number = number
         self.path = f"{DIR}/home{number}"
         self.scripts = self.path + "/user/notifications"
-        self.log = open(f"{DIR}/runner{number}.log", "ab")
         self.promised = []
         os.makedirs(self.scripts, mode=0o755)
 
@@ -76,12 +75,23 @@ class Home:
             os.chmod(f"{self.scripts}/{name}", 0o755)
         return names
 
-    def start(self):
+    def start(self, errors=subprocess.DEVNULL):
         return subprocess.Popen([BIN + "/notify-runner", "-c", CONFIG, "--home", self.path],
-                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log)
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, text=True)
+
+    def log_of(self, name):
+        with open(self.path + "/.notifications/logs/runner.log", encoding="utf-8") as file:
+            return [line.rstrip() for line in file if name in line]
 
     def run_to_the_end(self):
-        return self.start().wait()
+        """Who was killed may have the lock for another moment, in a process that is about to let go of it."""
+        while True:
+            process = self.start(subprocess.PIPE)
+            errors = process.communicate()[1]
+            if "already running" not in errors:
+                return process.returncode
+            counts["locked"] += 1
+            time.sleep(0.02)
 
     def round(self, count, chance, longest_s):
         """Returns whether it was killed, and how long a run takes that is not."""
@@ -143,6 +153,8 @@ def check(homes):
     twice = [text for text in promised if got[text] > 1]
     if lost:
         problems.append(f"{len(lost)} lost, such as {lost[:3]}")
+        for home in homes:
+            problems.extend(home.log_of(lost[0].strip("[]")))
     if twice:
         problems.append(f"{len(twice)} came twice, such as {twice[:3]}")
     for home in homes:
