@@ -252,9 +252,15 @@ export -f within as service
 @test "a race for the name runs nothing as anybody else" {
 	local i
 	export HOLDER
-	as alice bash -c 'cd ~/user/notifications; while :; do
-		ln -s /home/bob/user/notifications/bob.sh race.new; mv -T race.new race.sh; cp -p alice.sh race.new; mv -T race.new race.sh
-		done' 2>/dev/null &
+	as alice python3 -c 'import os, time
+os.chdir("/home/alice/user/notifications")
+while True:
+	os.symlink("/home/bob/user/notifications/bob.sh", "race.new")
+	os.rename("race.new", "race.sh")
+	time.sleep(0.0003)
+	os.link("alice.sh", "race.new")
+	os.rename("race.new", "race.sh")
+	time.sleep(0.0003)' &
 	PIDS[race]=$!
 	as alice bash -c 'for ((i = 0; i < 200; i++)); do notify-scripts run race.sh x; done; true' >"$DIR/out" 2>/dev/null
 	for ((i = 0; i < 10; i++)); do
@@ -323,6 +329,8 @@ start_services() {
 		telegram: {token_file: $DIR/token, api_url: "$SIM_URL"}
 		store: {path: $DIR/state/store, map_size: 64M}
 		socket: {path: $SOCKET}
+		delivery: {overall_per_second: 0, chat_per_second: 0}
+		limits: {chat_per_minute: 0, chat_per_second: 0}
 		scripts: {timeout: 1s}
 		server_scripts: [{name: server, path: /usr/bin/id, run_as: alice}]
 	YAML
@@ -337,13 +345,19 @@ start_services() {
 	PIDS[send]=$!
 }
 
-@test "a picture that only its owner can read is delivered by its owner" {
+# link ACCOUNT CHAT
+link() {
 	local code
+	say "$2" /start "$1"
+	wait_chat "$2" code
+	code=$(sim GET "/sim/chat?id=$2" | grep -oE '\b[0-9]{6}\b' | tail -n 1)
+	as "$1" tg-link verify "$code"
+	wait_chat "$2" 'now linked'
+}
+
+@test "a picture that only its owner can read is delivered by its owner" {
 	start_services
-	say 1 /start
-	wait_chat 1 code
-	code=$(sim GET '/sim/chat?id=1' | grep -oE '\b[0-9]{6}\b' | tail -n 1)
-	as alice tg-link verify "$code"
+	link alice 1
 	put alice chart.sh <<-'SH'
 		#!/bin/sh
 		umask 077
@@ -360,6 +374,52 @@ start_services() {
 	put bob chart.sh <"$ROOT/home/alice/user/notifications/chart.sh"
 	run -77 service bob run --stream --deliver chart.sh
 	[[ $output == *'bob has no linked Telegram'* ]]
+}
+
+# button CHAT TEXT: the data of the newest button with that text.
+button() {
+	sim GET "/sim/chat?id=$1" | jq -r --arg text "$2" \
+		'[.messages[].reply_markup.inline_keyboard[]?[]? | select(.text == $text)] | last.callback_data'
+}
+
+# press CHAT DATA: somebody taps a button with that data, wherever they have it from.
+press() {
+	sim POST /sim/update "$(jq -nc --argjson chat "$1" --arg data "$2" '{callback_query: {id: "q1", chat_instance: "1",
+		data: $data, from: {id: $chat, is_bot: false, first_name: "x"},
+		message: {message_id: 1, date: 1, chat: {id: $chat, type: "private"}}}}')" >/dev/null
+}
+
+@test "from the chat alice runs hers, and reaches nobody else's by a name or a button" {
+	local name data
+	start_services
+	link alice 1
+	link bob 2
+	say 1 '/run alice.sh now'
+	wait_chat 1 'nothing to report'
+	say 2 '/run bob.sh'
+	wait_chat 2 'nothing to report'
+	say 1 '/run text.sh'
+	wait_chat 1 'text.sh: exit status 0'
+	for name in bob.sh ../../../bob/user/notifications/bob.sh /bin/sh ../../../../bin/id link.sh linked/bob.sh fifo device \
+		directory root.sh "$(printf 'a%.0s' {1..300})" '-c' '--server server'; do
+		say 1 "/run $name"
+	done
+	say 2 /scripts
+	wait_chat 2 'bob.sh - last run'
+	data=$(button 2 bob.sh)
+	[[ $data == run:* ]]
+	press 1 "$data"
+	wait_until 10 grep -q '"chat":1,"user":1,"route":"tap"' "$DIR/dispatch.log"
+	say 1 '/run text.sh the end'
+	wait_until 10 ended_twice
+	grep '"program":"tg-dispatch","event":"job started"' "$DIR/dispatch.log" >"$DIR/started"
+	[[ $(jq -c '[.chat, .user, .script]' "$DIR/started" | sort | uniq -c | xargs) == '1 [1,alice,alice.sh] 2 [1,alice,text.sh] 1 [2,bob,bob.sh]' ]]
+	sim GET '/sim/chat?id=1' >"$DIR/chat"
+	never grep -qE 'uid=|ran as|bob by' "$DIR/chat"
+}
+
+ended_twice() {
+	(($(sim GET '/sim/chat?id=1' | grep -o 'text.sh: exit status 0' | wc -l) >= 2))
 }
 
 @test "the sudoers file is one that visudo takes, also with its examples, and names where the programs are" {

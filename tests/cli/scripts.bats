@@ -221,8 +221,11 @@ ended() {
 	# Without the option its end means nothing.
 	says quick.sh '{"notify":false}'
 	[[ $(scripts run quick.sh </dev/null) == '{"notify":false}' ]]
+	before=$SECONDS
 	scripts run --stream long-pipe.sh | head -n 2 >"$DIR/events"
 	ended long-pipe.sh
+	# Long before its deadline.
+	((SECONDS - before < 6))
 }
 
 @test "what it reports is delivered as asked for: whatever cooldown runs, and none begins" {
