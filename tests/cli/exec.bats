@@ -77,7 +77,11 @@ fake_notify_scripts() {
 			say '{"event":"finished","status":null,"signal":15,"stopped":true,"duration_ms":1003}'
 			;;
 		refuses) say '{"error":"Script not found"}' ;;
-		floods) while ! read -r -t 0 && say '{"event":"output","stream":"stdout","text":"'"$(printf 'x%.0s' {1..4000})"'"}'; do :; done ;;
+		floods)
+			yes '{"event":"output","stream":"stdout","text":"'"$(printf 'x%.0s' {1..4000})"'"}' &
+			read -r line
+			kill $!
+			;;
 		backup | mine) say "{\"event\":\"output\",\"stream\":\"stdout\",\"text\":\"$words\"}"; say "$finished" ;;
 		esac
 	SH
@@ -291,14 +295,15 @@ no_children() {
 	((offset < 64 * 1024 + 256 * 1024 + 5 * (64 * 1024 + 8192)))
 }
 
-# Those that flood wait until somebody reads, and nothing else runs.
+# What floods, a child of each job, waits until somebody reads, and nothing else runs.
 all_blocked() {
-	local pid
-	local -a children
-	read -ra children <"/proc/${PIDS[exec]}/task/${PIDS[exec]}/children"
-	((${#children[@]} == 4)) || return 1
-	for pid in "${children[@]}"; do
-		[[ $(<"/proc/$pid/wchan") == *pipe_write* ]] || return 1
+	local pid child
+	local -a jobs
+	read -ra jobs <"/proc/${PIDS[exec]}/task/${PIDS[exec]}/children"
+	((${#jobs[@]} == 4)) || return 1
+	for pid in "${jobs[@]}"; do
+		child=$(<"/proc/$pid/task/$pid/children")
+		[[ -n $child && $(<"/proc/${child% }/wchan") == *pipe_write* ]] || return 1
 	done
 }
 
