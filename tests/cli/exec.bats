@@ -439,7 +439,7 @@ plain() {
 	write_config
 	start_sendd
 	start_bot
-	for part in poll send; do
+	for part in poll dispatch send; do
 		wait_until 10 grep -q '^NoNewPrivs:	1' "/proc/${PIDS[$part]}/status"
 	done
 }
