@@ -239,8 +239,6 @@ static void run_keeper(struct keeper *keeper, const int requests[2], const int e
 {
 	static const int signals[] = {SIGCHLD, SIGHUP, SIGTERM, SIGINT};
 
-	/* A terminal's ^C is for this process' parent, which ends it in order. */
-	(void)setpgid(0, 0);
 	sigemptyset(&keeper->signals);
 	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
 		sigaddset(&keeper->signals, signals[i]);

@@ -213,7 +213,7 @@ start_hanging() {
 }
 
 @test "a script that is silent is said to run; Stop stops it, and a second tap says so" {
-	script sleepy.sh 'sleep 60'
+	script sleepy.sh 'echo $$ >'"$DIR/pid; exec sleep 60"
 	say 1 "/run sleepy.sh"
 	wait_chat 1 "sleepy.sh is running."
 	say 1 /jobs
@@ -223,21 +223,17 @@ start_hanging() {
 	tap "Stop sleepy.sh"
 	toast "sleepy.sh is being stopped."
 	wait_chat 1 "sleepy.sh: stopped after"
-	tap_old_button
+	# The button of the list is still there.
+	tap "Stop sleepy.sh"
 	toast "It has ended already."
 	say 1 /jobs
 	wait_chat 1 "None of your scripts is running."
-	wait_until 5 never pgrep -g "$(jobs_group)" -x sleep
+	gone "$(<"$DIR/pid")"
 }
 
-# The button of the list of /jobs is still there.
-tap_old_button() {
-	tap "Stop sleepy.sh"
-}
-
-# All that tg-dispatch has started.
-jobs_group() {
-	pgrep -P "${PIDS[dispatch]}" | head -n 1
+# The process that starts tg-exec, again where needed.
+keeper() {
+	pgrep -P "${PIDS[dispatch]}"
 }
 
 has_started() {
@@ -265,11 +261,14 @@ has_started() {
 }
 
 @test "a restart in the middle is told once, and the script is started once" {
-	script once.sh 'echo run >>'"$DIR/runs"'; echo started; sleep 60'
+	script once.sh 'echo run >>'"$DIR/runs"'; echo $$ >'"$DIR/pid"'; echo started; sleep 60'
 	say 1 "/run once.sh"
 	wait_chat 1 started
-	local name
+	local name keeper
+	keeper=$(keeper)
 	for name in poll dispatch send; do stop "$name" KILL || true; done
+	wait_until 10 gone "$keeper"
+	wait_until 10 gone "$(<"$DIR/pid")"
 	start_jobs_bot
 	wait_chat 1 "The run of once.sh was interrupted by a restart."
 	for name in poll dispatch send; do stop "$name" KILL || true; done
@@ -285,7 +284,7 @@ has_started() {
 	script disk.sh 'echo again'
 	say 1 "/run long.sh"
 	wait_chat 1 started
-	kill -KILL "$(pgrep -P "$(jobs_group)" -x tg-exec)"
+	kill -KILL "$(pgrep -P "$(keeper)" -x tg-exec)"
 	wait_chat 1 "The run of long.sh was interrupted"
 	wait_until 10 runs_again
 }
@@ -342,14 +341,19 @@ has_document() {
 	[[ $(shown '[.[] | select(.text | contains("news.sh"))] | length') == 0 ]]
 }
 
+# tg-exec has to know them, too.
+both_reloaded() {
+	grep -q 'tg-dispatch: .*configuration' "$DIR/dispatch.log" && grep -q 'tg-exec: .*configuration' "$DIR/dispatch.log"
+}
+
 @test "scripts of the server run for those who may, by name before one's own" {
-	stop_bot
 	printf '#!/bin/sh\necho of the server\n' >"$DIR/backup"
 	chmod 755 "$DIR/backup"
 	configure "server_scripts:
   - {name: backup, path: $DIR/backup, run_as: $(id -un), access: operator}
   - {name: secret, path: $DIR/backup, run_as: $(id -un), access: '%no-such-group'}"
-	start_jobs_bot
+	kill -HUP "${PIDS[dispatch]}"
+	wait_until 10 both_reloaded
 	script backup 'echo my own'
 	say 1 /scripts
 	wait_chat 1 "backup - of the server"
