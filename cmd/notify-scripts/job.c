@@ -45,7 +45,9 @@ static void on_end(void *context)
 {
 	struct job *job = context;
 
-	child_stop(job->child);
+	/* What could not be started needs no end. */
+	if (job->child != NULL)
+		child_stop(job->child);
 }
 
 static void await_end(struct job *job)

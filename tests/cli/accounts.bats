@@ -250,7 +250,7 @@ export -f within as service
 
 # Whatever alice swaps meanwhile, it is she who runs it.
 @test "a race for the name runs nothing as anybody else" {
-	local i
+	local i count=200
 	export HOLDER
 	as alice python3 -c 'import os, time
 os.chdir("/home/alice/user/notifications")
@@ -262,13 +262,14 @@ while True:
 	os.rename("race.new", "race.sh")
 	time.sleep(0.0003)' &
 	PIDS[race]=$!
-	as alice bash -c 'for ((i = 0; i < 200; i++)); do notify-scripts run race.sh x; done; true' >"$DIR/out" 2>/dev/null
+	[[ $BUILD != */san ]] || count=40
+	as alice bash -c 'for ((i = 0; i < $1; i++)); do notify-scripts run race.sh x; done; true' bash "$count" >"$DIR/out" 2>/dev/null
 	for ((i = 0; i < 10; i++)); do
 		service alice run race.sh x || true
 	done >>"$DIR/out" 2>/dev/null
 	kill "${PIDS[race]}"
 	pkill_account alice
-	(($(wc -l <"$DIR/out") == 210))
+	(($(wc -l <"$DIR/out") == count + 10))
 	sort "$DIR/out" | uniq -c
 	never grep -q 'ran as [^a]' "$DIR/out"
 	grep -q 'alice ran as alice' "$DIR/out"

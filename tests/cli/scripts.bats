@@ -125,6 +125,9 @@ of() {
 	fails 66 'Script not found' run nothing.sh
 	fails 69 'has no first line such as' run noexec
 	fails 69 'interpreter' run nointerpreter
+	# Told to end before there is anything to be ended.
+	run -69 scripts run --stream --until-eof noexec </dev/null
+	[[ $(jq -r .event <<<"$output") == failed ]]
 	fails 64 'argument' run text.sh $'a\nb'
 	fails 64 'argument' run text.sh {1..17}
 	fails 66 'Script not found' run --server text.sh
