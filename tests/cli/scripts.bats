@@ -7,6 +7,7 @@ load helper
 
 setup() {
 	[[ $(id -u) == 0 ]] || skip "only root can put a home of the test's own in the place of the account's"
+	unshare -m true 2>/dev/null || skip "there are no mount namespaces here"
 	start_sim
 	write_config 'scripts: {timeout: 10s, output: 20k}
 delivery: {overall_per_second: 0, chat_per_second: 0}'
