@@ -14,8 +14,8 @@
 #include "json.h"
 
 enum {
-	EVENT_LINE_MAX_BYTES = 128 << 10,
-	EVENT_TEXT_MAX_BYTES = 64 << 10, /* of one piece of output */
+	EVENT_LINE_MAX_BYTES = 256 << 10, /* a list of 1,500 scripts */
+	EVENT_TEXT_MAX_BYTES = 64 << 10,  /* of one piece of output */
 	EVENT_ERROR_MAX_BYTES = 300,
 };
 

@@ -64,7 +64,7 @@ fake_notify_scripts() {
 		silent) echo 'first word' >&2; printf 'sudo: a \033[1mpassword is required\n\n' >&2; exit 3 ;;
 		mute) kill -9 $$ ;;
 		nonsense) say '{"event":"started","script":"nonsense"}'; say 'no JSON'; say "$finished"; sleep 0.1; say "$finished" ;;
-		long) head -c 200000 /dev/zero | tr '\0' x; say; say "$finished" ;;
+		long) head -c 300000 /dev/zero | tr '\0' x; say; say "$finished" ;;
 		talks) say "$finished"; say "$finished"; say '{"event":"output","stream":"stdout","text":"late"}'; read -r line ;;
 		hello.sh)
 			say '{"event":"started"}'
