@@ -31,8 +31,8 @@ struct running;
 
 /* What an update had to wait for. */
 struct awaited {
-	struct json_object
-	    *scripts; /* of the account, as notify-scripts(1) lists them; NULL: not to be had */
+	const char *user;	     /* whose scripts were asked for */
+	struct json_object *scripts; /* as notify-scripts(1) lists them; NULL: not to be had */
 };
 
 /* What is to be done once an update is handled and the store has kept that. */

@@ -90,10 +90,13 @@ static void find_entries(const struct request *request, struct entries *entries)
 	}
 }
 
-/* Has the scripts listed; the handler is called again then. False: they are there, or never will be. */
+/*
+ * Has the scripts listed; the handler is called again then. False: they are there, or never will be.
+ * Meanwhile the chat may have become that of another account.
+ */
 static bool must_wait(struct request *request)
 {
-	if (request->awaited != NULL)
+	if (request->awaited != NULL && strcmp(request->awaited->user, request->caller->link.user) == 0)
 		return false;
 	request->wish->kind = WISH_LIST;
 	snprintf(request->wish->user, sizeof request->wish->user, "%s", request->caller->link.user);

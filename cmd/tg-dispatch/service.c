@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -269,21 +270,33 @@ static void suspend_pending(struct service *service, const struct wish *wish)
 {
 	int64_t number = service->next_list++;
 
+	json_object_put(service->pending.answer);
+	service->pending.answer = NULL;
+	service->pending.has_waited = false;
 	service->pending.chat = dispatch_chat(service->pending.object);
+	snprintf(service->pending.user, sizeof service->pending.user, "%s", wish->user);
 	suspended_wait(service->suspended, &service->pending, number, clock_monotonic_ms() + LIST_MS);
 	service->pending = (struct suspended_update){.object = NULL};
 	if (!executor_list(service->executor, number, wish->user))
 		suspended_answer(service->suspended, number, NULL);
 }
 
-static void fulfil(struct service *service, struct wish *wish)
+static void start_job(struct service *service, const struct wish *wish)
 {
+	const struct executor_event failed = {
+	    .kind = EXECUTOR_FAILED, .job = wish->job.id, .error = "tg-exec takes no more"};
 	const struct config *config = service->dispatch->config;
+	int64_t now_ms = clock_monotonic_ms();
 
+	running_add(service->running, config, &wish->job, now_ms);
+	if (!executor_run(service->executor, &wish->job, wish->args))
+		(void)running_event(service->running, config, &failed, now_ms);
+}
+
+static void fulfil(struct service *service, const struct wish *wish)
+{
 	if (wish->kind == WISH_RUN) {
-		running_add(service->running, config, &wish->job, clock_monotonic_ms());
-		if (!executor_run(service->executor, &wish->job, wish->args))
-			running_interrupt(service->running, config, clock_monotonic_ms());
+		start_job(service, wish);
 	} else if (wish->kind == WISH_STOP) {
 		(void)executor_stop(service->executor, wish->job.id);
 	}
@@ -291,7 +304,7 @@ static void fulfil(struct service *service, struct wish *wish)
 
 static void handle_pending(struct service *service)
 {
-	const struct awaited awaited = {.scripts = service->pending.answer};
+	const struct awaited awaited = {.user = service->pending.user, .scripts = service->pending.answer};
 	const struct incoming incoming = {.object = service->pending.object,
 	    .received_ms = service->pending.received_ms,
 	    .awaited = service->pending.has_waited ? &awaited : NULL};

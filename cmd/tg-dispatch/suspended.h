@@ -10,12 +10,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "store.h"
+
 enum { SUSPENDED_MAX = 1000 }; /* whoever has so many takes no further updates */
 
 struct suspended_update {
 	struct json_object *object; /* owned */
 	int64_t received_ms;
 	int64_t chat;
+	char user[STORE_USER_BYTES]; /* whose scripts it waits or has waited for */
 	bool has_waited;
 	struct json_object *answer; /* owned; what came, where it has waited; NULL: nothing did */
 };

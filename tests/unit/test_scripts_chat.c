@@ -33,7 +33,8 @@ struct fixture {
 	struct config_server_script server_scripts[2];
 	struct dispatch dispatch;
 	struct running *running;
-	struct wish wish; /* of the last update */
+	const char *listed; /* whose scripts were listed */
+	struct wish wish;   /* of the last update */
 	struct buf out;
 	int64_t update_id;
 	struct error error;
@@ -112,7 +113,7 @@ static int handle(struct fixture *f, const char *text, const char *scripts)
 {
 	struct json_object *object = parse(text),
 			   *list = scripts != NULL ? json_tokener_parse(scripts) : NULL;
-	const struct awaited awaited = {.scripts = list};
+	const struct awaited awaited = {.user = f->listed, .scripts = list};
 	const struct incoming incoming = {.object = object, .awaited = scripts != NULL ? &awaited : NULL};
 	int result;
 
@@ -129,8 +130,10 @@ static int say(struct fixture *f, int64_t chat, const char *text, const char *sc
 	char *update = xasprintf("{\"update_id\":%lld,\"message\":{\"message_id\":5,\"chat\":{\"id\":%lld,"
 				 "\"type\":\"private\"},\"from\":{\"id\":%lld},\"text\":\"%s\"}}",
 	    (long long)++f->update_id, (long long)chat, (long long)chat, text);
-	int result = handle(f, update, scripts);
+	int result;
 
+	f->listed = chat == 1 ? "root" : "daemon";
+	result = handle(f, update, scripts);
 	free(update);
 	return result;
 }
@@ -142,8 +145,10 @@ static int tap_in(struct fixture *f, int64_t chat, const char *type, const char 
 		      "\"message\":{\"message_id\":5,\"chat\":{\"id\":%lld,\"type\":\"%s\"}},"
 		      "\"data\":\"%s\"}}",
 		(long long)++f->update_id, (long long)chat, (long long)chat, type, data);
-	int result = handle(f, update, scripts);
+	int result;
 
+	f->listed = "root";
+	result = handle(f, update, scripts);
 	free(update);
 	return result;
 }
@@ -292,6 +297,17 @@ static void a_name_is_run_or_the_names_are_told(void **state)
 	assert_said(f, "Which script?");
 	assert_int_equal(say(f, 1, "/run disk", "null"), 0);
 	assert_said(f, "cannot be reached");
+}
+
+static void a_list_of_the_account_before_is_not_shown_to_the_next(void **state)
+{
+	struct fixture *f = *state;
+
+	put_link(f, 1, "daemon");
+	assert_int_equal(say(f, 1, "/scripts", DISK), 1);
+	assert_string_equal(f->wish.user, "daemon");
+	assert_int_equal(say(f, 1, "/run disk.sh", DISK), 1);
+	assert_int_equal(f->wish.kind, WISH_LIST);
 }
 
 static void a_command_that_comes_again_starts_nothing_again(void **state)
@@ -735,6 +751,7 @@ int main(void)
 	    TEST(a_list_is_waited_for_and_shown_with_buttons),
 	    TEST(a_long_list_is_paged_and_a_tap_is_answered_before_the_list_is_there),
 	    TEST(a_name_is_run_or_the_names_are_told),
+	    TEST(a_list_of_the_account_before_is_not_shown_to_the_next),
 	    TEST(a_command_that_comes_again_starts_nothing_again),
 	    TEST(a_script_runs_once_at_a_time_and_three_for_a_person),
 	    TEST(a_button_runs_what_it_was_shown_for_and_only_for_its_owner),
