@@ -250,12 +250,12 @@ static size_t open_characters(const struct screen *screen)
 static void make_room(struct screen *screen)
 {
 	size_t characters = screen->open.len > 0 ? open_characters(screen) : 0;
+	bool fits = screen->open.len <= OPEN_MAX_BYTES && characters <= SCREEN_PART_CHARACTERS;
 
-	if (characters > SCREEN_PART_CHARACTERS || screen->open.len > OPEN_MAX_BYTES)
-		settle(screen, whole_length(&screen->open));
-	else if (last_part(screen)->characters + characters <= SCREEN_PART_CHARACTERS || screen->overflows)
+	if (fits &&
+	    (screen->overflows || last_part(screen)->characters + characters <= SCREEN_PART_CHARACTERS))
 		return;
-	else if (ends_line(last_part(screen)))
+	if (fits && ends_line(last_part(screen)))
 		turn_page(screen);
 	else
 		settle(screen, whole_length(&screen->open));
