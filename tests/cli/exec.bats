@@ -442,6 +442,11 @@ plain() {
 	for part in poll dispatch send; do
 		wait_until 10 grep -q '^NoNewPrivs:	1' "/proc/${PIDS[$part]}/status"
 	done
+	# Between the two stands the one that starts it again.
+	part=$(<"/proc/${PIDS[dispatch]}/task/${PIDS[dispatch]}/children")
+	part=$(<"/proc/${part% }/task/${part% }/children")
+	grep -q '^Name:	tg-exec' "/proc/${part% }/status"
+	grep -q '^NoNewPrivs:	0' "/proc/${part% }/status"
 }
 
 @test "it is small: no HTTP, no store, no key" {
