@@ -1,7 +1,6 @@
 #include "service.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -96,27 +95,6 @@ static void fail(struct service *service, const struct error *error)
 
 /* ---- output ---- */
 
-static bool is_writable(int fd)
-{
-	struct pollfd poller = {.fd = fd, .events = POLLOUT};
-
-	return poll(&poller, 1, 0) > 0;
-}
-
-/*
- * A pipe that is writable takes PIPE_BUF bytes without blocking. Whole lines where that is possible, so that
- * an end in between leaves no half line.
- */
-static size_t chunk_size(const struct buf *out)
-{
-	const char *newline;
-
-	if (out->len <= PIPE_BUF)
-		return out->len;
-	newline = memrchr(out->data, '\n', PIPE_BUF);
-	return newline != NULL ? (size_t)(newline - out->data) + 1 : PIPE_BUF;
-}
-
 static void output_broke(struct service *service)
 {
 	struct error error;
@@ -132,22 +110,8 @@ static void output_broke(struct service *service)
 
 static void write_output(struct service *service)
 {
-	struct buf *out = &service->out;
-	size_t done = 0;
-
-	while (done < out->len && is_writable(service->output)) {
-		struct buf rest = {.data = out->data + done, .len = out->len - done};
-		ssize_t written = write(service->output, rest.data, chunk_size(&rest));
-
-		if (written < 0 && errno != EINTR && errno != EAGAIN) {
-			output_broke(service);
-			return;
-		}
-		if (written < 0)
-			break;
-		done += (size_t)written;
-	}
-	buf_consume(out, done);
+	if (fd_write_ready(service->output, &service->out) != 0)
+		output_broke(service);
 }
 
 static void output_due(void *context, int fd, short events)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,6 +205,44 @@ static void test_lock(void **state)
 	unlink(path);
 }
 
+/* A reader that does not read must not be waited for, and what it gets ends with a line where it can. */
+static void test_write_ready(void **state)
+{
+	struct buf out = BUF_INIT(1 << 20);
+	char chunk[1 << 16];
+	size_t written = 0;
+	int pipe_fds[2];
+	ssize_t got;
+
+	(void)state;
+	assert_int_equal(pipe(pipe_fds), 0);
+	for (int i = 0; i < 3000; i++)
+		assert_int_equal(buf_add_format(&out, "%0*d\n", 99, i), 0);
+	while (out.len > 0) {
+		size_t before = out.len;
+
+		assert_int_equal(fd_write_ready(pipe_fds[1], &out), 0);
+		assert_true(out.len < before);
+		assert_true(out.len == 0 || (before - out.len) % 100 == 0);
+		assert_int_equal(fd_write_ready(pipe_fds[1], &out), 0);
+		got = read(pipe_fds[0], chunk, sizeof chunk);
+		assert_true(got > 0);
+		written += (size_t)got;
+	}
+	fd_set_nonblocking(pipe_fds[0], true);
+	while ((got = read(pipe_fds[0], chunk, sizeof chunk)) > 0)
+		written += (size_t)got;
+	assert_int_equal(written, 300000);
+	close(pipe_fds[0]);
+	signal(SIGPIPE, SIG_IGN);
+	buf_add_text(&out, "x");
+	assert_int_equal(fd_write_ready(pipe_fds[1], &out), -1);
+	assert_int_equal(errno, EPIPE);
+	signal(SIGPIPE, SIG_DFL);
+	close(pipe_fds[1]);
+	buf_free(&out);
+}
+
 static void test_lines(void **state)
 {
 	struct buf buf = BUF_INIT(100);
@@ -232,6 +271,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_sanitise),
 	    cmocka_unit_test(test_write_all),
+	    cmocka_unit_test(test_write_ready),
 	    cmocka_unit_test(test_read_some),
 	    cmocka_unit_test(test_read_file),
 	    cmocka_unit_test(test_lock),
