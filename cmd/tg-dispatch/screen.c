@@ -207,6 +207,12 @@ static void settle(struct screen *screen, size_t len)
 	buf_consume(&screen->open, len);
 }
 
+/* Whether there may be a character that text_add_clean makes a newline of: U+2028 or U+2029. */
+static bool has_separator(const char *data, size_t len)
+{
+	return memmem(data, len, "\xe2\x80\xa8", 3) != NULL || memmem(data, len, "\xe2\x80\xa9", 3) != NULL;
+}
+
 /* Of a progress bar only the last state is kept: what a carriage return has overwritten goes. */
 static void forget_overwritten(struct buf *open)
 {
@@ -214,7 +220,8 @@ static void forget_overwritten(struct buf *open)
 		char after = open->data[i - 1];
 
 		if (open->data[i - 2] == '\r' && after != '\r' && after != '\n') {
-			buf_consume(open, i - 1);
+			if (!has_separator(open->data, i - 1))
+				buf_consume(open, i - 1);
 			return;
 		}
 	}
