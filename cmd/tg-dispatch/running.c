@@ -486,40 +486,54 @@ static void report(const struct config *config, const struct store_job *job, str
 	    LOG_STR("user", job->user), LOG_STR("script", job->script));
 }
 
-static int report_in(
-    struct store_txn *txn, const struct config *config, struct buf *out, bool *any, struct error *error)
+/* A job that runs, or has ended and is still to be forgotten. */
+static bool has_job(const struct running *running, int64_t id)
+{
+	for (size_t i = 0; i < running->count; i++) {
+		if (running->jobs[i].record.id == id)
+			return true;
+	}
+	return false;
+}
+
+static int report_job(struct store_txn *txn, const struct config *config, const struct store_job *job,
+    struct buf *out, struct error *error)
+{
+	struct store_link link;
+	int linked = store_link_of_chat(txn, job->chat, &link, error);
+
+	if (linked < 0)
+		return -1;
+	if (linked == 1 && strcmp(link.user, job->user) == 0)
+		report(config, job, out);
+	return job->state == STORE_JOB_RUNNING ? store_job_set(txn, job->id, STORE_JOB_INTERRUPTED, error)
+					       : store_job_remove(txn, job->id, error);
+}
+
+static int report_in(const struct running *running, struct store_txn *txn, const struct config *config,
+    struct buf *out, struct error *error)
 {
 	struct store_job job = {.id = 0};
-	struct store_link link;
 	int found;
 
 	while ((found = store_job_next(txn, job.id, &job, error)) == 1) {
-		int linked = store_link_of_chat(txn, job.chat, &link, error);
-
-		*any = true;
-		if (linked < 0)
-			return -1;
-		if (linked == 1 && strcmp(link.user, job.user) == 0)
-			report(config, &job, out);
-		if ((job.state == STORE_JOB_RUNNING ? store_job_set(txn, job.id, STORE_JOB_INTERRUPTED, error)
-						    : store_job_remove(txn, job.id, error)) < 0)
+		if (!has_job(running, job.id) && report_job(txn, config, &job, out, error) < 0)
 			return -1;
 	}
 	return found;
 }
 
-int running_report_interrupted(
-    struct store *store, const struct config *config, struct buf *out, struct error *error)
+int running_report_interrupted(const struct running *running, struct store *store,
+    const struct config *config, struct buf *out, struct error *error)
 {
 	size_t before = out->len;
 	struct store_txn *txn;
-	bool any = false;
 	int result;
 
 	if (store_begin(store, &txn, error) != 0)
 		return -1;
-	result = report_in(txn, config, out, &any, error);
-	if (result == 0 && any)
+	result = report_in(running, txn, config, out, error);
+	if (result == 0)
 		result = store_commit(txn, error);
 	else
 		store_abort(txn);

@@ -67,11 +67,11 @@ int running_forget_ended(struct running *running, struct store *store, struct er
 bool running_has_ended(const struct running *running);
 
 /*
- * At the start: what ran when the program ended is reported, and that is told again at the next start, since
- * the report may have been lost. Appended to out.
+ * What ran when the program ended, which is whatever the store has and running has not, is reported; it is
+ * told again at the next start, since the report may have been lost. Appended to out.
  */
-int running_report_interrupted(
-    struct store *store, const struct config *config, struct buf *out, struct error *error);
+int running_report_interrupted(const struct running *running, struct store *store,
+    const struct config *config, struct buf *out, struct error *error);
 
 /* Removes documents that are older than an hour. */
 void running_sweep_documents(const struct config *config, int64_t now_wall_ms);

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "suspended.h"
 #include "log.h"
 #include "loop.h"
+#include "path.h"
 
 enum {
 	OUTPUT_HIGH_BYTES = 256 << 10, /* with so much unread, no further update is handled */
@@ -61,6 +63,7 @@ struct service {
 	int64_t next_list;
 	bool reported;	     /* what a restart interrupted */
 	int64_t chore_at_ms; /* not before */
+	int lock_fd;	     /* held by the one process that tells of jobs that were interrupted */
 };
 
 static void stop(void *context, int signo)
@@ -372,15 +375,34 @@ static void show_jobs(struct service *service)
 		(void)executor_stop(service->executor, orphan);
 }
 
+/*
+ * Whether the jobs of the store that this process has not started have ended: not while another one runs, say
+ * beside one that was started by hand.
+ */
+static bool is_alone(struct service *service)
+{
+	char *path = path_join(service->dispatch->config->store.path, "jobs.lock");
+	struct error error;
+
+	if (service->lock_fd < 0)
+		service->lock_fd = fd_lock_file(path, 0600, &error);
+	if (service->lock_fd < 0 && error.kind != ERROR_TEMPORARY)
+		log_error("jobs that were interrupted cannot be told", LOG_STR("error", error.text));
+	free(path);
+	return service->lock_fd >= 0;
+}
+
 /* What is written to the store although no update asks for it; where that fails, again later. */
 static int do_chores(struct service *service, struct error *error)
 {
 	struct dispatch *dispatch = service->dispatch;
 
-	if (!service->reported &&
-	    running_report_interrupted(dispatch->store, dispatch->config, &service->out, error) != 0)
-		return -1;
-	service->reported = true;
+	if (!service->reported && is_alone(service)) {
+		if (running_report_interrupted(
+			service->running, dispatch->store, dispatch->config, &service->out, error) != 0)
+			return -1;
+		service->reported = true;
+	}
 	if (running_has_ended(service->running))
 		return running_forget_ended(service->running, dispatch->store, error);
 	return 0;
@@ -398,11 +420,9 @@ static void chores(struct service *service)
 
 	if (!has_chores(service) || now_ms < service->chore_at_ms || !may_work(service))
 		return;
-	service->chore_at_ms = 0;
-	if (do_chores(service, &error) != 0) {
-		service->chore_at_ms = now_ms + CHORE_MS;
+	if (do_chores(service, &error) != 0)
 		log_error("what became of jobs cannot be kept", LOG_STR("error", error.text));
-	}
+	service->chore_at_ms = has_chores(service) ? now_ms + CHORE_MS : 0;
 }
 
 static int64_t jobs_due_ms(const struct service *service)
@@ -534,7 +554,8 @@ int service_run(struct dispatch *dispatch, struct executor *executor, const char
 	    .executor = executor,
 	    .running = running_new(),
 	    .suspended = suspended_new(),
-	    .next_list = LIST_FIRST};
+	    .next_list = LIST_FIRST,
+	    .lock_fd = -1};
 	int result = -1;
 
 	lines_init(&service.lines, SERVICE_LINE_MAX_BYTES);
@@ -547,6 +568,7 @@ int service_run(struct dispatch *dispatch, struct executor *executor, const char
 	loop_free(service.loop);
 	running_free(service.running);
 	suspended_free(service.suspended);
+	fd_close(&service.lock_fd);
 	dispatch->running = NULL;
 	lines_free(&service.lines);
 	buf_free(&service.out);

@@ -279,6 +279,17 @@ has_started() {
 	[[ $(wc -l <"$DIR/runs") == 1 ]]
 }
 
+@test "a tg-dispatch that is tried by hand beside the service leaves its jobs alone" {
+	script long.sh 'echo started; sleep 2; echo done'
+	say 1 "/run long.sh"
+	wait_chat 1 started
+	echo '{"update_id":1,"message":{"chat":{"id":7,"type":"private"},"text":"/help"}}' |
+		tg-dispatch -c "$CONFIG" 2>>"$DIR/other.log" >"$DIR/other"
+	[[ $(wc -l <"$DIR/other") == 1 ]]
+	never grep -q interrupted "$DIR/other" "$DIR/other.log"
+	wait_chat 1 "long.sh: exit status 0"
+}
+
 @test "when tg-exec dies its jobs are told as interrupted, and the next one runs" {
 	script long.sh 'echo started; sleep 60'
 	script disk.sh 'echo again'

@@ -597,14 +597,21 @@ static void what_a_restart_interrupted_is_told_twice_under_one_key_and_then_forg
 	run(f, 1, "/run disk.sh", DISK);
 	run(f, 2, "/run disk.sh", DISK);
 	put_link(f, 2, "root");
+	running_free(f->running);
+	f->running = running_new();
+	f->dispatch.running = f->running;
+	/* What was started since is not meant. */
+	run(f, 1, "/run new.sh", "[{\"name\":\"new.sh\"}]");
 	for (int i = 0; i < 3; i++) {
 		buf_clear(&f->out);
 		assert_int_equal(
-		    running_report_interrupted(f->dispatch.store, &f->config, &f->out, &f->error), 0);
+		    running_report_interrupted(f->running, f->dispatch.store, &f->config, &f->out, &f->error),
+		    0);
 		if (i == 2)
 			break;
 		assert_said(f, "\"key\":\"job-1-end\"");
 		assert_said(f, "\"The run of disk.sh was interrupted by a restart.\"");
+		assert_unsaid(f, "new.sh");
 		/* The chat belongs to somebody else now. */
 		assert_unsaid(f, "\"chat_id\":2");
 	}
