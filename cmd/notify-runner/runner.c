@@ -39,12 +39,13 @@ static void note_health(
     struct runner *runner, const char *script, bool failed, const char *why, const struct buf *errors)
 {
 	struct script_state_entry entry;
-	char incident[NOTICE_KEY_BYTES];
+	char incident[NOTICE_KEY_BYTES] = "";
 	enum health_word word;
 
 	if (runner->state == NULL)
 		return;
-	notice_new_key(incident);
+	if (failed)
+		notice_new_key(incident);
 	script_state_get(runner->state, script, &entry);
 	word = health_after(&entry, failed, runner->config->scripts.warn_failures, incident);
 	script_state_set_run(runner->state, script, clock_wall_ms());

@@ -334,6 +334,17 @@ pid_in() {
 	[[ ${lines[0]} == 'a.sh: POST /send {"text":"*no* {\"markup\":1}\ntwo'* && ${lines[1]} == 'b.sh: nothing to send' ]]
 }
 
+@test "it holds no HTTP client in memory, and starts none where there is nothing to send" {
+	never grep -q libcurl <(ldd "$BIN/notify-runner")
+	mkdir "$DIR/alone"
+	cp "$BIN/notify-runner" "$DIR/alone/"
+	says a.sh '{"notify":false}'
+	run -0 "$DIR/alone/notify-runner" --home "$DIR/home"
+	says a.sh '{"notify":true,"message":"m"}'
+	run -75 --separate-stderr "$DIR/alone/notify-runner" --home "$DIR/home"
+	[[ $stderr == "notify-runner: 1 message is kept in "*"cannot find tg-send beside the running program"* ]]
+}
+
 @test "--strict ends with 1 where a script failed, after all have run" {
 	says a.sh 'nonsense'
 	printf '#!/bin/sh\n: >ran\necho "{\\"notify\\":false}"\n' | put b.sh
