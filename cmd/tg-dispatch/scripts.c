@@ -227,11 +227,12 @@ static int list_page(struct request *request, size_t page, struct error *error)
 		return say_away(request, error);
 	if (must_wait(request))
 		return 0;
-	if (request->awaited->scripts == NULL)
-		return say_away(request, error);
+	/* Who has none, or may have none, can still run those of the server. */
 	find_entries(request, &entries);
 	request->outcome = "listed";
-	if (entries.count == 0)
+	if (entries.count == 0 && request->awaited->scripts == NULL)
+		result = say_away(request, error);
+	else if (entries.count == 0)
 		result = request_say(request, TEXT_SCRIPTS_NONE, values, error);
 	else
 		result = show_page(request, &entries, page, error);

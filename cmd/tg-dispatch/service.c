@@ -335,6 +335,8 @@ static void on_event(void *context, const struct executor_event *event)
 		running_interrupt(service->running, config, now_ms);
 		suspended_expire(service->suspended, INT64_MAX);
 	} else if (event->job >= LIST_FIRST) {
+		if (event->kind == EXECUTOR_FAILED)
+			log_warning("scripts cannot be listed", LOG_STR("error", event->error));
 		suspended_answer(service->suspended, event->job,
 		    event->kind == EXECUTOR_LIST ? json_object_get(event->scripts) : NULL);
 	} else if (event->kind != EXECUTOR_UP && !running_event(service->running, config, event, now_ms) &&

@@ -400,6 +400,9 @@ static void scripts_of_the_server_are_for_those_who_may(void **state)
 	data = data_of(f, "backup");
 	say(f, 2, "/scripts", DISK);
 	assert_unsaid(f, "backup");
+	/* Also for who has no other: whose own cannot be listed. */
+	say(f, 1, "/scripts", "null");
+	assert_said(f, "\"Your scripts:\\nbackup - of the server\"");
 	/* By name before one's own, without looking for these. */
 	run(f, 1, "/run backup now", NULL);
 	assert_true(f->wish.job.is_server);
