@@ -260,6 +260,9 @@ static int ask(
 	}
 	for (int attempt = 0; done == 0 && attempt < 2; attempt++) {
 		done = exchange(courier, line.data, line.len, answer, &result, error);
+		/* Nobody waits for what it still does, and the key allows to ask again. */
+		if (done < 0 && courier->pid > 0)
+			kill(courier->pid, SIGKILL);
 		if (done != 1)
 			stop(courier);
 	}

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -313,11 +315,22 @@ static struct upload_limits upload_limits(const struct config *config)
 	return (struct upload_limits){config->delivery.picture_max_bytes, config->delivery.file_max_bytes};
 }
 
+/* Who started us for itself (common/courier.h) waits for no answer once it is dead, and neither do we. */
+static void end_with_caller(void)
+{
+	struct ucred caller;
+	socklen_t len = sizeof caller;
+
+	if (getsockopt(STDIN_FILENO, SOL_SOCKET, SO_PEERCRED, &caller, &len) == 0 && caller.pid == getppid())
+		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+}
+
 static int send_messages(const struct config *config)
 {
 	const struct upload_limits limits = upload_limits(config);
 	struct error error;
 
+	end_with_caller();
 	if (messages_run(STDIN_FILENO, STDOUT_FILENO, config->socket.path, &limits, &error) != 0)
 		return program_fail(PROGRAM, &error);
 	return EX_OK;

@@ -46,6 +46,8 @@ picture() {
 	PY
 }
 
+FAST='delivery: {overall_per_second: 0, chat_per_second: 0, group_per_minute: 0}'
+
 # With everything running and this account linked with chat 1.
 everything() {
 	start_sim
@@ -263,7 +265,7 @@ pid_in() {
 
 @test "a picture and a file under a key take the place of those before, and a long text comes last" {
 	local text
-	everything
+	everything "$FAST"
 	text=$(printf 'y%.0s' {1..1500})
 	picture "$DIR/home/a.png"
 	echo 1,2 >"$DIR/home/b.csv"
@@ -302,7 +304,7 @@ pid_in() {
 }
 
 @test "--force sends whatever runs, and begins no cooldown; --skip-cooling does not even run those" {
-	everything
+	everything "$FAST"
 	says a.sh '{"notify":true,"message":"hot","cooldown":"1h"}'
 	printf '#!/bin/sh\necho x >>ran\necho "{\\"notify\\":false}"\n' | put b.sh
 	run -0 runner --force
@@ -321,7 +323,7 @@ pid_in() {
 }
 
 @test "--plain: what a script prints is the message, as it is" {
-	everything
+	everything "$FAST"
 	printf '#!/bin/sh\necho "*no* {\\"markup\\":1}"; printf "two\\033[31m\\377 lines\\n"\n' | put a.sh
 	printf '#!/bin/sh\necho; echo "  "\n' | put b.sh
 	printf '#!/bin/sh\necho text; echo why >&2; exit 2\n' | put c.sh
@@ -358,7 +360,7 @@ pid_in() {
 
 @test "a script that fails three times in a row is told of once, and once more when it is well" {
 	local i
-	everything
+	everything "$FAST"
 	printf '#!/bin/sh\necho trace >&2; echo "KeyError: disk" >&2; exit 4\n' | put bad.sh
 	says good.sh '{"notify":false}'
 	run -0 runner
@@ -646,6 +648,31 @@ fake_crontab() {
 	# The lock is free again.
 	says hang.sh '{"notify":false}'
 	run -0 runner
+}
+
+# The tg-send of our configuration.
+courier() {
+	pgrep -f "tg-send --messages -c $CONFIG\$"
+}
+
+@test "told to end, or killed, while tg-sendd hangs: the message is not lost, and nobody hangs with it" {
+	local code=0
+	everything "$FAST"
+	says a.sh '{"notify":true,"message":"in time","cooldown":"1h"}'
+	kill -STOP "${PIDS[sendd]}"
+	start runner notify-runner --home "$DIR/home"
+	wait_until 10 courier
+	stop runner KILL || true
+	wait_until 5 never courier
+	start runner notify-runner --home "$DIR/home"
+	wait_until 10 courier
+	stop runner || code=$?
+	[[ $code == 75 && $(ls "$STATE/spool" | wc -l) == 1 ]]
+	never courier
+	kill -CONT "${PIDS[sendd]}"
+	run -0 runner
+	wait_chat 1 "in time"
+	[[ $(count '"in time"') == 1 ]]
 }
 
 @test "the log is rotated, and what scripts say cannot forge a line of it" {
