@@ -74,6 +74,19 @@ int buf_add_format(struct buf *buf, const char *format, ...)
 	return 0;
 }
 
+void buf_add_end(struct buf *buf, const void *data, size_t len)
+{
+	const char *end = data;
+
+	if (len > buf->max) {
+		end += len - buf->max;
+		len = buf->max;
+	}
+	if (buf->len + len > buf->max)
+		buf_consume(buf, buf->len + len - buf->max);
+	(void)buf_add(buf, end, len);
+}
+
 void buf_consume(struct buf *buf, size_t len)
 {
 	if (len == 0)

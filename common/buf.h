@@ -28,6 +28,9 @@ int buf_add(struct buf *buf, const void *data, size_t len);
 int buf_add_text(struct buf *buf, const char *text);
 int buf_add_format(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Appends data, of which the end counts: where max would be exceeded, what came first makes room. */
+void buf_add_end(struct buf *buf, const void *data, size_t len);
+
 /* Removes len bytes from the front. */
 void buf_consume(struct buf *buf, size_t len);
 

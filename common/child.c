@@ -379,19 +379,6 @@ static void take_output(struct child *child, const char *data, size_t len)
 	buf_add(&child->output, data, len > room ? room : len);
 }
 
-static void take_errors(struct child *child, const char *data, size_t len)
-{
-	size_t max = child->errors.max;
-
-	if (len > max) {
-		data += len - max;
-		len = max;
-	}
-	if (child->errors.len + len > max)
-		buf_consume(&child->errors, child->errors.len + len - max);
-	buf_add(&child->errors, data, len);
-}
-
 static void tell_piece(struct child *child, enum child_stream stream, const char *data, size_t len)
 {
 	if (child->on_piece == NULL)
@@ -416,7 +403,7 @@ static size_t move(struct child *child, int *fd, size_t limit_bytes)
 		if (is_output)
 			take_output(child, chunk, (size_t)got);
 		else
-			take_errors(child, chunk, (size_t)got);
+			buf_add_end(&child->errors, chunk, (size_t)got);
 		tell_piece(child, is_output ? CHILD_OUTPUT : CHILD_ERRORS, chunk, (size_t)got);
 	} else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
 		fd_close(fd);

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +14,7 @@
 #include "clock.h"
 #include "fd.h"
 #include "json.h"
+#include "launch.h"
 #include "path.h"
 #include "xalloc.h"
 
@@ -78,37 +78,14 @@ void courier_free(struct courier *courier)
 	free(courier);
 }
 
-/* A process group of its own: what a terminal sends is for the caller, who ends the courier in order. */
-static int spawn(const char *program, char *const *argv, int fd, pid_t *pid)
-{
-	static char *const environment[] = {(char *)"PATH=/usr/bin:/bin", (char *)"LANG=C.UTF-8", NULL};
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t all, none;
-	int code;
-
-	sigfillset(&all);
-	sigemptyset(&none);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setflags(
-	    &attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-	posix_spawnattr_setsigdefault(&attributes, &all);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	code = posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
-	if (code == 0)
-		code = posix_spawn_file_actions_adddup2(&actions, fd, STDOUT_FILENO);
-	if (code == 0)
-		code = posix_spawn(pid, program, &actions, &attributes, argv, environment);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&actions);
-	return code;
-}
-
 static int start(struct courier *courier, struct error *error)
 {
 	char *program = path_sibling("tg-send", error);
 	char *argv[] = {program, (char *)"--messages", (char *)"-c", (char *)courier->config_path, NULL};
+	struct launch_options options = {.argv = argv,
+	    .environment = (char *const[]){"PATH=/usr/bin:/bin", "LANG=C.UTF-8", NULL},
+	    .errors = -1,
+	    .place = LAUNCH_GROUP};
 	int fds[2] = {-1, -1}, result = -1, code;
 
 	if (program == NULL)
@@ -117,7 +94,8 @@ static int start(struct courier *courier, struct error *error)
 		error_errno(error, ERROR_TEMPORARY, "cannot make a socket");
 		goto out;
 	}
-	code = spawn(program, argv, fds[1], &courier->pid);
+	options.input = options.output = fds[1];
+	code = launch(&options, &courier->pid);
 	if (code != 0) {
 		courier->pid = 0;
 		errno = code;

@@ -49,6 +49,29 @@ int path_make_directories(const char *path, mode_t mode, struct error *error)
 	return result;
 }
 
+int path_check_own(const char *path, struct error *error)
+{
+	struct stat status;
+
+	if (lstat(path, &status) != 0)
+		return error_errno(error, ERROR_CONFIG, "cannot use %s", path);
+	if (!S_ISDIR(status.st_mode))
+		return error_set(error, ERROR_CONFIG, "%s is not a directory", path);
+	if (status.st_uid != getuid())
+		return error_set(error, ERROR_CONFIG, "%s belongs to another account", path);
+	if (status.st_mode & (S_IWGRP | S_IWOTH))
+		return error_set(
+		    error, ERROR_CONFIG, "others may write to %s; run: chmod go-w %s", path, path);
+	return 0;
+}
+
+int path_make_own(const char *path, struct error *error)
+{
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		return error_errno(error, ERROR_CONFIG, "cannot create %s", path);
+	return path_check_own(path, error);
+}
+
 int path_sync_directory(const char *path, struct error *error)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

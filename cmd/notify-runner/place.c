@@ -1,30 +1,11 @@
 #include "place.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fd.h"
 #include "path.h"
 #include "xalloc.h"
-
-/* Ours, and nobody else may change what is in it. */
-static int check_owner(const char *path, uid_t uid, struct error *error)
-{
-	struct stat status;
-
-	if (lstat(path, &status) != 0)
-		return error_errno(error, ERROR_CONFIG, "cannot use %s", path);
-	if (!S_ISDIR(status.st_mode))
-		return error_set(error, ERROR_CONFIG, "%s is not a directory", path);
-	if (status.st_uid != uid)
-		return error_set(error, ERROR_CONFIG, "%s belongs to another account", path);
-	if (status.st_mode & (S_IWGRP | S_IWOTH))
-		return error_set(
-		    error, ERROR_CONFIG, "others may write to %s; run: chmod go-w %s", path, path);
-	return 0;
-}
 
 static int find_home(struct place *place, const char *wanted, struct error *error)
 {
@@ -37,14 +18,7 @@ static int find_home(struct place *place, const char *wanted, struct error *erro
 	place->home = realpath(wanted, NULL);
 	if (place->home == NULL)
 		return error_errno(error, ERROR_CONFIG, "cannot use %s", wanted);
-	return check_owner(place->home, getuid(), error);
-}
-
-static int make_private(const char *path, struct error *error)
-{
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return error_errno(error, ERROR_CONFIG, "cannot create %s", path);
-	return check_owner(path, getuid(), error);
+	return path_check_own(place->home, error);
 }
 
 int place_find(struct place *place, const char *home, const char *directory, struct error *error)
@@ -62,8 +36,8 @@ int place_find(struct place *place, const char *home, const char *directory, str
 
 int place_lock(struct place *place, struct error *error)
 {
-	if (make_private(place->state, error) != 0 || make_private(place->logs, error) != 0 ||
-	    make_private(place->spool, error) != 0)
+	if (path_make_own(place->state, error) != 0 || path_make_own(place->logs, error) != 0 ||
+	    path_make_own(place->spool, error) != 0)
 		return -1;
 	place->lock_fd = fd_lock_file(place->lock, 0600, error);
 	if (place->lock_fd < 0 && error->kind == ERROR_TEMPORARY)

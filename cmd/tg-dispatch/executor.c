@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -13,6 +12,7 @@
 #include "clock.h"
 #include "fd.h"
 #include "json.h"
+#include "launch.h"
 #include "lines.h"
 #include "log.h"
 #include "path.h"
@@ -135,26 +135,15 @@ struct keeper {
 };
 
 /* tg-exec on the keeper's own descriptors 0 and 1; -1: it cannot be started. */
-static pid_t spawn(const struct keeper *keeper)
+static pid_t start_exec(const struct keeper *keeper)
 {
 	char *argv[] = {
 	    keeper->program, keeper->config_path != NULL ? "-c" : NULL, keeper->config_path, NULL};
-	posix_spawnattr_t attributes;
-	sigset_t none, defaults;
-	pid_t pid = -1;
+	struct launch_options options = {
+	    .argv = argv, .environment = environ, .input = -1, .output = -1, .errors = -1};
+	pid_t pid;
 
-	sigemptyset(&none);
-	sigemptyset(&defaults);
-	sigaddset(&defaults, SIGPIPE);
-	if (posix_spawnattr_init(&attributes) != 0)
-		return -1;
-	if (posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF) != 0 ||
-	    posix_spawnattr_setsigmask(&attributes, &none) != 0 ||
-	    posix_spawnattr_setsigdefault(&attributes, &defaults) != 0 ||
-	    posix_spawn(&pid, keeper->program, NULL, &attributes, argv, environ) != 0)
-		pid = -1;
-	posix_spawnattr_destroy(&attributes);
-	return pid;
+	return launch(&options, &pid) == 0 ? pid : -1;
 }
 
 /* Waits until it has ended; signals are handed on. */
@@ -219,7 +208,7 @@ static void keep(struct keeper *keeper)
 {
 	for (;;) {
 		int64_t start_ms = clock_monotonic_ms();
-		pid_t pid = spawn(keeper);
+		pid_t pid = start_exec(keeper);
 
 		if (pid > 0)
 			attend(keeper, pid);

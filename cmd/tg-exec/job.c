@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "clock.h"
 #include "fd.h"
+#include "launch.h"
 #include "xalloc.h"
 
 struct pipes {
@@ -44,59 +44,6 @@ static int pipes_open(struct pipes *pipes, struct error *error)
 	return -1;
 }
 
-static int add_actions(posix_spawn_file_actions_t *actions, const struct pipes *pipes)
-{
-	int code = posix_spawn_file_actions_adddup2(actions, pipes->input[0], STDIN_FILENO);
-
-	if (code == 0)
-		code = posix_spawn_file_actions_adddup2(actions, pipes->output[1], STDOUT_FILENO);
-	if (code == 0)
-		code = posix_spawn_file_actions_adddup2(actions, pipes->errors[1], STDERR_FILENO);
-	if (code == 0)
-		code = posix_spawn_file_actions_addchdir_np(actions, "/");
-	return code;
-}
-
-/* A session of its own, without the terminal and the signals that we block or ignore. */
-static int set_attributes(posix_spawnattr_t *attributes)
-{
-	sigset_t none, all;
-	int code;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	code = posix_spawnattr_setsigmask(attributes, &none);
-	if (code == 0)
-		code = posix_spawnattr_setsigdefault(attributes, &all);
-	if (code == 0)
-		code = posix_spawnattr_setflags(
-		    attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	return code;
-}
-
-/* Returns 0 or an errno. */
-static int spawn(const struct command *command, const struct pipes *pipes, pid_t *pid)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	int code = posix_spawn_file_actions_init(&actions);
-
-	if (code != 0)
-		return code;
-	code = posix_spawnattr_init(&attributes);
-	if (code == 0) {
-		code = add_actions(&actions, pipes);
-		if (code == 0)
-			code = set_attributes(&attributes);
-		if (code == 0)
-			code = posix_spawn(pid, command->argv[0], &actions, &attributes,
-			    (char *const *)command->argv, (char *const *)command->environment);
-		posix_spawnattr_destroy(&attributes);
-	}
-	posix_spawn_file_actions_destroy(&actions);
-	return code;
-}
-
 static struct job *new_job(const struct command *command, const struct request *request, int64_t limit_ms)
 {
 	struct job *job = xcalloc(1, sizeof *job);
@@ -115,12 +62,19 @@ int job_start(const struct command *command, const struct request *request, int6
     struct job **job, struct error *error)
 {
 	struct pipes pipes;
+	struct launch_options options = {.argv = (char *const *)command->argv,
+	    .environment = (char *const *)command->environment,
+	    .directory = "/",
+	    .place = LAUNCH_SESSION};
 	pid_t pid;
 	int code;
 
 	if (pipes_open(&pipes, error) != 0)
 		return -1;
-	code = spawn(command, &pipes, &pid);
+	options.input = pipes.input[0];
+	options.output = pipes.output[1];
+	options.errors = pipes.errors[1];
+	code = launch(&options, &pid);
 	if (code != 0) {
 		pipes_close(&pipes);
 		errno = code;
@@ -182,17 +136,6 @@ bool job_reap(struct job *job)
 	return true;
 }
 
-static void keep_end(struct buf *kept, const char *data, size_t len)
-{
-	if (len > kept->max) {
-		data += len - kept->max;
-		len = kept->max;
-	}
-	if (kept->len + len > kept->max)
-		buf_consume(kept, kept->len + len - kept->max);
-	buf_add(kept, data, len);
-}
-
 void job_read_errors(struct job *job)
 {
 	char chunk[16384];
@@ -202,7 +145,7 @@ void job_read_errors(struct job *job)
 		return;
 	got = read(job->errors, chunk, sizeof chunk);
 	if (got > 0)
-		keep_end(&job->last_errors, chunk, (size_t)got);
+		buf_add_end(&job->last_errors, chunk, (size_t)got);
 	else if (got == 0 || (errno != EAGAIN && errno != EINTR))
 		fd_close(&job->errors);
 }

@@ -83,6 +83,27 @@ static void test_bytes(void **state)
 	buf_free(&buf);
 }
 
+/* The last words of a program are worth more than its first. */
+static void test_end(void **state)
+{
+	struct buf buf = BUF_INIT(5);
+
+	(void)state;
+	buf_add_end(&buf, "abc", 3);
+	assert_string_equal(buf_text(&buf), "abc");
+	buf_add_end(&buf, "def", 3);
+	assert_string_equal(buf_text(&buf), "bcdef");
+	buf_add_end(&buf, "0123456789", 10);
+	assert_string_equal(buf_text(&buf), "56789");
+	buf_add_end(&buf, "", 0);
+	assert_string_equal(buf_text(&buf), "56789");
+	buf_free(&buf);
+	buf_init(&buf, 0);
+	buf_add_end(&buf, "x", 1);
+	assert_int_equal(buf.len, 0);
+	buf_free(&buf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -90,6 +111,7 @@ int main(void)
 	    cmocka_unit_test(test_cap),
 	    cmocka_unit_test(test_growth),
 	    cmocka_unit_test(test_bytes),
+	    cmocka_unit_test(test_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
