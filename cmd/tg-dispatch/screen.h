@@ -21,7 +21,7 @@ enum {
 	SCREEN_PART_CHARACTERS = 3000,
 	SCREEN_TOTAL_CHARACTERS = 50000,
 	SCREEN_WORDS_CHARACTERS = 1000, /* a longer last line is cut */
-	SCREEN_EDIT_MS = 2000,		/* between two edits of a message, at least */
+	SCREEN_EDIT_MS = 2050,		/* between two edits of a message, at least */
 	SCREEN_FIRST_MS = 1000,		/* from the first output until it is shown */
 	SCREEN_SILENT_MS = 3000,	/* from the start until it is said that the script runs */
 	SCREEN_SETTLE_MS = 300,		/* what follows a line at once is shown together with it */

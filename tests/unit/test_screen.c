@@ -220,7 +220,7 @@ static void a_quiet_end_takes_the_button_away(void **state)
 	finish(chat);
 	assert_int_equal(chat->sends, 1);
 	assert_string_equal(chat->texts[0], "has ended");
-	assert_int_equal(chat->shown_ms[0], 5000);
+	assert_int_equal(chat->shown_ms[0], 3000 + SCREEN_EDIT_MS);
 }
 
 static void silence_is_said_to_be_running(void **state)
@@ -279,9 +279,9 @@ static void the_end_is_an_edit_where_that_is_soon_allowed(void **state)
 	pass_to(chat, 1000);
 	assert_string_equal(chat->texts[0], "one");
 	print_at(chat, 2400, "two\n");
-	end_at(chat, 2500, "exit status 0", false);
+	end_at(chat, 1000 + SCREEN_EDIT_MS - SCREEN_PATIENCE_MS, "exit status 0", false);
 	assert_false(screen_is_told(chat->screen));
-	pass_to(chat, 3000);
+	pass_to(chat, 1000 + SCREEN_EDIT_MS);
 	assert_true(screen_is_told(chat->screen));
 	assert_string_equal(chat->texts[0], "one\ntwo\nexit status 0");
 	finish(chat);
@@ -303,7 +303,7 @@ static void the_end_is_a_message_of_its_own_where_it_is_not(void **state)
 	assert_true(chat->live[0]);
 	finish(chat);
 	assert_string_equal(chat->texts[0], "one");
-	assert_int_equal(chat->shown_ms[0], 3000);
+	assert_int_equal(chat->shown_ms[0], 1000 + SCREEN_EDIT_MS);
 	check_output(chat, "one\ntwo\nthree\n");
 }
 
@@ -343,7 +343,7 @@ static void a_progress_bar_shows_its_last_state(void **state)
 		snprintf(bar, sizeof bar, "\r\x1b[32m%d%%\x1b[0m", i / 1000);
 		print_at(chat, i / 10, bar);
 	}
-	pass_to(chat, 11000);
+	pass_to(chat, 10000 + 2 * SCREEN_EDIT_MS);
 	assert_string_equal(chat->texts[0], "start\n100%");
 	print_at(chat, 20000, "\r\n");
 	end_at(chat, 20000, "exit status 0", false);

@@ -19,6 +19,7 @@
 #include "path.h"
 #include "tg-dispatch/executor.h"
 #include "tg-dispatch/running.h"
+#include "tg-dispatch/screen.h"
 #include "tg-dispatch/suspended.h"
 #include "xalloc.h"
 
@@ -529,12 +530,12 @@ static void a_live_message_has_a_key_and_a_button_that_its_end_takes_away(void *
 	print(f, job, "line\n", 0);
 	assert_string_equal(show(f, 1000, &orphan),
 	    "{\"method\":\"sendMessage\",\"chat_id\":1,\"tgtools\":{\"key\":\"job-1-1\",\"class\":"
-	    "\"notification\",\"interval_ms\":2000},\"text\":\"line\",\"entities\":[{\"type\":\"pre\","
+	    "\"notification\",\"interval_ms\":2001},\"text\":\"line\",\"entities\":[{\"type\":\"pre\","
 	    "\"offset\":0,\"length\":4}],\"reply_markup\":{\"inline_keyboard\":[[{\"text\":\"Stop disk.sh\","
 	    "\"callback_data\":\"stop:1\"}]]}}\n");
 	running_event(f->running, &f->config, &end, 2900);
-	assert_int_equal(running_due_ms(f->running), 3000);
-	show(f, 3000, &orphan);
+	assert_int_equal(running_due_ms(f->running), 1000 + SCREEN_EDIT_MS);
+	show(f, 1000 + SCREEN_EDIT_MS, &orphan);
 	assert_said(f, "\"text\":\"line\\ndisk.sh: exit status 0, 1.2 s\"");
 	assert_unsaid(f, "reply_markup");
 	assert_int_equal(orphan, 0);
