@@ -18,7 +18,7 @@
 #include "clock.h"
 #include "fd.h"
 
-enum { SWEEP_LIMIT_MS = 2000, SWEEP_PAUSE_MS = 20, STACK_BYTES = 64 << 10 };
+enum { SWEEP_LIMIT_MS = 2000, SWEEP_PAUSE_MS = 20, STACK_BYTES = 64 << 10, EXIT_NOT_STARTED = 127 };
 
 /* Where the supervisor keeps what it needs. */
 enum { SOCKET_FD = STDERR_FILENO + 1, SIGNAL_FD, FIRST_OTHER_FD };
@@ -33,13 +33,11 @@ struct order {
 
 /* ---- in the program's process, which shares our memory until it executes the program ---- */
 
-static void fail(volatile struct child_start_answer *answer, enum child_step step) __attribute__((noreturn));
-
-static void fail(volatile struct child_start_answer *answer, enum child_step step)
+static int fail(volatile struct child_start_answer *answer, enum child_step step)
 {
 	answer->step = step;
 	answer->code = errno;
-	_exit(127);
+	return EXIT_NOT_STARTED;
 }
 
 static void reset_signals(void)
@@ -67,10 +65,9 @@ static int limit(int resource, int64_t value)
 	return setrlimit(resource, &wanted);
 }
 
-static void become_program(const struct order *order, pid_t supervisor,
-    volatile struct child_start_answer *answer) __attribute__((noreturn));
-
-static void become_program(
+/* Returns only where it could not; without a call of what never returns, to which sanitizers add their own.
+ */
+static int become_program(
     const struct order *order, pid_t supervisor, volatile struct child_start_answer *answer)
 {
 	const struct rlimit no_core = {0, 0};
@@ -80,13 +77,13 @@ static void become_program(
 	    limit(RLIMIT_FSIZE, order->head.limits.file_bytes) ||
 	    limit(RLIMIT_NOFILE, order->head.limits.open_files) || dup2(order->fds[0], STDOUT_FILENO) < 0 ||
 	    dup2(order->fds[1], STDERR_FILENO) < 0)
-		fail(answer, STEP_SESSION);
+		return fail(answer, STEP_SESSION);
 	reset_signals();
 	umask(022);
 	if (order->directory[0] != '\0' && chdir(order->directory) != 0)
-		fail(answer, STEP_DIRECTORY);
+		return fail(answer, STEP_DIRECTORY);
 	execve(order->argv[0], order->argv, order->environment);
-	fail(answer, STEP_EXECUTE);
+	return fail(answer, STEP_EXECUTE);
 }
 
 /* ---- in the supervisor: all signals are blocked ---- */
@@ -241,7 +238,7 @@ static int be_born(void *context)
 {
 	struct birth *birth = context;
 
-	become_program(birth->order, birth->supervisor, &birth->answer);
+	return become_program(birth->order, birth->supervisor, &birth->answer);
 }
 
 /* As vfork(2), which costs a fraction of fork(2), but on a stack of its own. */

@@ -261,7 +261,8 @@ void running_interrupt(struct running *running, const struct config *config, int
 /* ---- what is shown of them ---- */
 
 /* A call to the chat of a job, without what it says. */
-static struct json_object *new_call(const struct store_job *job, const char *method, const char *key)
+static struct json_object *new_call(
+    const struct store_job *job, const char *method, const char *key, const char *class)
 {
 	struct json_object *call = json_object_new_object(), *tgtools = json_object_new_object();
 
@@ -270,7 +271,7 @@ static struct json_object *new_call(const struct store_job *job, const char *met
 	if (job->thread != 0)
 		json_put_int64(call, "message_thread_id", job->thread);
 	json_put_text(tgtools, "key", key);
-	json_put_text(tgtools, "class", "notification");
+	json_put_text(tgtools, "class", class);
 	json_put_int64(tgtools, "interval_ms", EDIT_INTERVAL_MS);
 	json_object_object_add(call, "tgtools", tgtools);
 	return call;
@@ -313,7 +314,7 @@ static void show_message(const struct job *job, const struct screen_message *mes
 	char key[KEY_BYTES];
 
 	snprintf(key, sizeof key, "job-%lld-%lld", (long long)job->record.id, (long long)message->part);
-	call = new_call(&job->record, "sendMessage", key);
+	call = new_call(&job->record, "sendMessage", key, message->is_late ? "bulk" : "notification");
 	json_put_text(call, "text", message->text);
 	if (message->pre_length > 0)
 		put_pre(call, message->pre_length);
@@ -333,7 +334,7 @@ static void show_document(struct job *job, struct buf *out)
 	job->document_told = true;
 	document_end(&job->document);
 	snprintf(key, sizeof key, "job-%lld-rest", (long long)job->record.id);
-	call = new_call(&job->record, method, key);
+	call = new_call(&job->record, method, key, "notification");
 	json_put_text(call, job->document_failed ? "text" : "caption", line[0] != '\0' ? line : NULL);
 	if (!job->document_failed) {
 		name = xasprintf("file://%s", job->document.path);
@@ -480,7 +481,7 @@ static void report(const struct config *config, const struct store_job *job, str
 
 	snprintf(key, sizeof key, "job-%lld-end", (long long)job->id);
 	if (text[0] != '\0') {
-		call = new_call(job, "sendMessage", key);
+		call = new_call(job, "sendMessage", key, "notification");
 		json_put_text(call, "text", text);
 		add_call(out, call);
 	}

@@ -349,6 +349,8 @@ static bool differs(const struct screen *screen, const struct part *part)
 static void show(
     struct screen *screen, struct part *part, size_t output, int64_t now_ms, struct screen_message *message)
 {
+	bool is_late = screen->ended && part->shown && part != last_part(screen);
+
 	free(part->shown_text);
 	part->shown_text = xstrdup(buf_text(&screen->composed));
 	part->shown_output_length = output;
@@ -358,7 +360,8 @@ static void show(
 	*message = (struct screen_message){.part = part - screen->parts + 1,
 	    .text = part->shown_text,
 	    .pre_length = utf8_utf16_units(part->shown_text, output),
-	    .is_live = part->shown_live};
+	    .is_live = part->shown_live,
+	    .is_late = is_late};
 }
 
 /* ---- when ---- */

@@ -54,6 +54,7 @@ struct screen_message {
 	const char *text;  /* borrowed until the next call */
 	size_t pre_length; /* so much of its start, in UTF-16 units, is output; 0: none is */
 	bool is_live;	   /* it carries the button that stops the script */
+	bool is_late;	   /* an edit behind the end, which is in another message: nobody waits for it */
 };
 
 /* What is to be sent now; to be called until it returns false. */

@@ -25,7 +25,7 @@ struct chat {
 	int64_t parts;
 	char *texts[PARTS_MAX];
 	size_t pre_bytes[PARTS_MAX];
-	bool live[PARTS_MAX];
+	bool live[PARTS_MAX], late[PARTS_MAX];
 	int64_t shown_ms[PARTS_MAX], first_ms[PARTS_MAX];
 	int64_t sends, edits, last_ms;
 	struct buf rest;
@@ -91,6 +91,7 @@ static void take(struct chat *chat, const struct screen_message *message)
 	chat->texts[i] = xstrdup(message->text);
 	chat->pre_bytes[i] = units_length(message->text, message->pre_length);
 	chat->live[i] = message->is_live;
+	chat->late[i] = message->is_late;
 	chat->shown_ms[i] = chat->last_ms = chat->now_ms;
 }
 
@@ -304,6 +305,9 @@ static void the_end_is_a_message_of_its_own_where_it_is_not(void **state)
 	finish(chat);
 	assert_string_equal(chat->texts[0], "one");
 	assert_int_equal(chat->shown_ms[0], 1000 + SCREEN_EDIT_MS);
+	/* Who else has something to show goes before that edit. */
+	assert_true(chat->late[0]);
+	assert_false(chat->late[1]);
 	check_output(chat, "one\ntwo\nthree\n");
 }
 
