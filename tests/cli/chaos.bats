@@ -17,7 +17,7 @@ codes: {lifetime: 1h}'
 	link_account 1
 	stop_bot
 	stop sendd
-	run python3 "$BATS_TEST_DIRNAME/chaos.py" "$BIN" "$DIR" "$CONFIG" "$SIM_URL" "${CHAOS_KILLS:-200}" "${CHAOS_SEED:-$RANDOM}"
+	run python3 "$BATS_TEST_DIRNAME/chaos.py" "$BIN" "$DIR" "$CONFIG" "$SIM_URL" "${CHAOS_KILLS:-$(often 200)}" "${CHAOS_SEED:-$RANDOM}"
 	echo "$output"
 	echo "# $output" | sed '2,$s/^/# /' >&3
 	[[ $status == 0 ]]

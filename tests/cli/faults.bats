@@ -21,7 +21,7 @@ teardown() {
 	stop sendd
 	stop sim
 	mkdir "$DIR/runs"
-	run python3 "$BATS_TEST_DIRNAME/faults.py" "$BIN" "$DIR/runs" "$DIR/store" "${FAULTS:-200}" "${FAULTS_SEED:-$RANDOM}"
+	run python3 "$BATS_TEST_DIRNAME/faults.py" "$BIN" "$DIR/runs" "$DIR/store" "${FAULTS:-$(often 200)}" "${FAULTS_SEED:-$RANDOM}"
 	echo "$output"
 	echo "# $output" | sed '2,$s/^/# /' >&3
 	[[ $status == 0 ]]

@@ -16,7 +16,7 @@ teardown() {
 	link_account 1
 	stop_bot
 	stop sendd
-	run python3 "$BATS_TEST_DIRNAME/killed.py" "$BIN" "$DIR" "$CONFIG" "$SIM_URL" "${CHAOS_KILLS:-100}" "${CHAOS_SEED:-$RANDOM}"
+	run python3 "$BATS_TEST_DIRNAME/killed.py" "$BIN" "$DIR" "$CONFIG" "$SIM_URL" "${CHAOS_KILLS:-$(often 100)}" "${CHAOS_SEED:-$RANDOM}"
 	echo "$output"
 	echo "# $output" | sed '2,$s/^/# /' >&3
 	[[ $status == 0 ]]
