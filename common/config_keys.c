@@ -93,7 +93,7 @@ static const struct config_key scripts_keys[] = {
 	BETWEEN(0, INT64_C(1) << 40)},
     {"file_size", .set = config_set_size, IN(scripts.file_size_bytes), .fallback = "1G",
 	BETWEEN(0, INT64_C(1) << 50)},
-    {"open_files", .set = config_set_int, IN(scripts.open_files), .fallback = "256", BETWEEN(0, 1000000)},
+    {"open_files", .set = config_set_int, IN(scripts.open_files), .fallback = "1024", BETWEEN(0, 1000000)},
     {"warn_failures", .set = config_set_int, IN(scripts.warn_failures), .fallback = "3", BETWEEN(0, 1000)},
     {0},
 };
