@@ -345,7 +345,7 @@ int script_check_result(const struct child_result *result, const struct script_r
 		return error_set(error, ERROR_INPUT, "it was ended by signal %d (%s)", result->signal,
 		    strsignal(result->signal));
 	if (result->exit_status != 0)
-		return error_set(error, ERROR_INPUT, "it failed with exit code %d", result->exit_status);
+		return error_set(error, ERROR_INPUT, "exit code %d", result->exit_status);
 	if (result->output_cut)
 		return error_set(error, ERROR_INPUT, "it printed more than %zu bytes", run->output_max_bytes);
 	return 0;

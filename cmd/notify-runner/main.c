@@ -173,7 +173,11 @@ static int read_options(int argc, char **argv, struct options *options)
 			return program_bad_usage(PROGRAM, error.text, USAGE);
 	}
 	if (optind != argc)
-		return program_bad_usage(PROGRAM, "unexpected argument", USAGE);
+		return program_bad_usage(PROGRAM,
+		    options->install_cron && options->schedule == NULL
+			? "a schedule is given as in --install-cron='0 8 * * *'"
+			: "unexpected argument",
+		    USAGE);
 	if (check_options(options, &error) != 0)
 		return program_bad_usage(PROGRAM, error.text, USAGE);
 	return -1;

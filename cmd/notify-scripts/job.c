@@ -85,12 +85,9 @@ static int judge(const struct job *job, const struct child_result *result, struc
 /* Submits the report of a script that wants to notify. Returns the exit code. */
 static int deliver(const struct job *job, const struct script_report *report, struct error *error)
 {
-	struct error why;
-
-	if (deliver_report(job->place, &job->script, report, &why) == 0)
+	if (deliver_report(job->place, &job->script, report, error) == 0)
 		return 0;
-	error_set(error, why.kind, "The report was not sent: %s", why.text);
-	return error_exit_code(why.kind);
+	return error_exit_code(error->kind);
 }
 
 /* Whether its author meant it to be a report. */
@@ -137,7 +134,7 @@ static int conclude_events(struct job *job, const struct child_result *result)
 
 static int conclude(struct job *job, const struct child_result *result)
 {
-	struct error error, broken;
+	struct error error, broken, unsent;
 	struct script_report report = {.notify = false};
 	struct json_object *object = NULL;
 	int code = judge(job, result, &error);
@@ -148,8 +145,11 @@ static int conclude(struct job *job, const struct child_result *result)
 		error_set(&error, ERROR_INPUT, "Script printed no report: %s", broken.text);
 		code = EX_DATAERR;
 	}
-	if (code == 0 && job->options->deliver && report.notify)
-		code = deliver(job, &report, &error);
+	if (code == 0 && job->options->deliver && report.notify) {
+		code = deliver(job, &report, &unsent);
+		if (code != 0)
+			error_set(&error, unsent.kind, "The report was not sent: %s", unsent.text);
+	}
 	if (code == 0 &&
 	    script_parse_object(buf_text(&result->output), result->output.len, &object, &error) == 0)
 		stream_line(job->stream, object);

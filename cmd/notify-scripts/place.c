@@ -61,7 +61,8 @@ static const struct config_server_script *find_server_script(const struct place 
 	for (size_t i = 0; i < config->server_scripts_count; i++) {
 		const struct config_server_script *entry = &config->server_scripts[i];
 
-		if (strcmp(entry->name, name) == 0 && strcmp(entry->run_as, place->account.name) == 0)
+		if (strcmp(entry->name, name) == 0 &&
+		    (strcmp(entry->run_as, "user") == 0 || strcmp(entry->run_as, place->account.name) == 0))
 			return entry;
 	}
 	return NULL;

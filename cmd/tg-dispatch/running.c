@@ -187,8 +187,10 @@ static char *end_line(
 
 	snprintf(status, sizeof status, "%lld", (long long)event->status);
 	snprintf(signal, sizeof signal, "%lld", (long long)event->signal);
-	if (event->duration_ms < 10000)
-		snprintf(duration, sizeof duration, "%lld.%lld s", (long long)event->duration_ms / 1000,
+	if (event->duration_ms < 100)
+		snprintf(duration, sizeof duration, "%lldms", (long long)event->duration_ms);
+	else if (event->duration_ms < 10000)
+		snprintf(duration, sizeof duration, "%lld.%llds", (long long)event->duration_ms / 1000,
 		    (long long)event->duration_ms / 100 % 10);
 	else
 		num_format_duration(event->duration_ms, duration, sizeof duration);

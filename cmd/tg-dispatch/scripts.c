@@ -353,7 +353,9 @@ static int tell_names(
     struct request *request, const struct entries *entries, const char *name, struct error *error)
 {
 	struct buf names = BUF_INIT(LINES_MAX_BYTES), shown = BUF_INIT(2 * NAME_SHOWN_BYTES);
-	struct text_value values[] = {{"scripts", NULL}, {"script", NULL}, {NULL, NULL}};
+	struct text_value values[] = {{"scripts", NULL}, {"script", NULL},
+	    {"directory", request->config->scripts.directory}, {NULL, NULL}};
+	enum text_id text = name != NULL ? TEXT_RUN_UNKNOWN : TEXT_RUN_WHICH;
 	int result;
 
 	for (size_t i = 0; i < entries->count && i < NAMES_MAX; i++)
@@ -364,7 +366,7 @@ static int tell_names(
 	values[0].value = buf_text(&names);
 	values[1].value = buf_text(&shown);
 	request->outcome = name != NULL ? "unknown script" : "no script";
-	result = request_say(request, name != NULL ? TEXT_RUN_UNKNOWN : TEXT_RUN_WHICH, values, error);
+	result = request_say(request, entries->count > 0 ? text : TEXT_SCRIPTS_NONE, values, error);
 	buf_free(&names);
 	buf_free(&shown);
 	return result;

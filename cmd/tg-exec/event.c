@@ -62,6 +62,9 @@ char *event_last_words(int wait_status, const char *errors)
 	size_t len;
 	const char *line = last_line(errors, &len);
 
+	/* What a person reads who may not do this. */
+	if (wait_status == 1 << 8 && len > 6 && strncmp(line, "sudo: ", 6) == 0)
+		return xasprintf("The server does not allow it (%.*s)", (int)len, line);
 	if (WIFSIGNALED(wait_status))
 		snprintf(how, sizeof how, "signal %d", WTERMSIG(wait_status));
 	else

@@ -61,7 +61,7 @@ static int read_args(struct request *request, struct error *error)
 	if (count > REQUEST_ARGS_MAX)
 		return error_set(error, ERROR_INPUT, "A script takes at most %d arguments", REQUEST_ARGS_MAX);
 	if (count > 0 && request->server)
-		return error_set(error, ERROR_INPUT, "A script of the server takes no arguments");
+		return error_set(error, ERROR_INPUT, "Scripts of the server take no arguments");
 	for (size_t i = 0; i < count; i++) {
 		request->args[i] = text_of(json_object_array_get_idx(array, i));
 		if (request->args[i] == NULL || has_control(request->args[i]))

@@ -426,7 +426,7 @@ ended_twice() {
 @test "the sudoers file is one that visudo takes, also with its examples, and names where the programs are" {
 	visudo -cf "$TREE/etc/sudoers.d/tgtools"
 	sed -E 's/^#(Cmnd_Alias|TGTOOLS|	\^)/\1/' "$TREE/etc/sudoers.d/tgtools" >"$DIR/all"
-	(($(diff "$DIR/all" "$TREE/etc/sudoers.d/tgtools" | grep -c '^<') == 6))
+	(($(diff "$DIR/all" "$TREE/etc/sudoers.d/tgtools" | grep -c '^<') == 9))
 	visudo -cf "$DIR/all"
 	make -s -C "$TREE" -n B="$BUILD" PREFIX=/opt/tg DESTDIR="$DIR/opt" install | grep -q '/opt/tg/share/doc/tgtools/sudoers'
 	# That of root, with the example in force.

@@ -90,7 +90,7 @@ holds() {
 	printf '#!/bin/sh\necho %q\n' "$good" | put good.sh
 	echo 'scripts: {timeout: 1s, jobs: 8}' >>"$CONFIG"
 	dry_run
-	holds exit.sh error "it failed with exit code 1"
+	holds exit.sh error "exit code 1"
 	holds signal.sh error "it was ended by signal 15"
 	holds slow.sh error "it did not end within 1s and was ended"
 	holds flood.sh error "it printed more than 1048576 bytes"

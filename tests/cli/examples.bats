@@ -66,13 +66,13 @@ text() {
 	ask disk.sh
 	[[ $(text | wc -l) == 4 && $(text) == *'- `/` is 12 % full, 80G left'* ]]
 	run_example disk.sh 'x"; reboot'
-	[[ -z $output && $stderr == *"disk.sh: failed: it failed with exit code 1"* ]]
+	[[ -z $output && $stderr == *"disk.sh: failed: exit code 1"* ]]
 	fake df <<<$'Use% Avail Mounted on\n 12%   80G /'
 	run_example disk.sh
 	[[ $output == nothing && -z $stderr ]]
 	printf '#!/bin/sh\necho "no file systems" >&2\nexit 1\n' >"$FAKE/df"
 	run_example disk.sh
-	[[ -z $output && $stderr == *"disk.sh: failed: it failed with exit code 1; stderr: no file systems"* ]]
+	[[ -z $output && $stderr == *"disk.sh: failed: exit code 1; stderr: no file systems"* ]]
 	rm "$FAKE/df"
 	ask disk.sh
 	[[ $(text) == *" % full, "*" left"* ]]
@@ -119,7 +119,7 @@ second line
 	[[ $(text) == "No unit has failed; the state of the system is: running." ]]
 	fake_systemctl '' degraded 1
 	run_example units.sh
-	[[ -z $output && $stderr == *"units.sh: failed: it failed with exit code 1; stderr: systemctl cannot list"* ]]
+	[[ -z $output && $stderr == *"units.sh: failed: exit code 1; stderr: systemctl cannot list"* ]]
 	fake_systemctl '' offline
 	run_example units.sh
 	[[ $output == nothing && -z $stderr ]]

@@ -408,7 +408,7 @@ all_blocked() {
 	exec 4>"$DIR/in"
 	ask '{"op":"run","job":2,"user":"daemon","script":"hello"}'
 	ended 2
-	of 2 | grep -q 'ended without a word (exit status 1): sudo: a password is required'
+	of 2 | grep -q 'The server does not allow it (sudo: a password is required)'
 }
 
 # The page's examples, with this account in place of alice; times, ids and white space are not compared.

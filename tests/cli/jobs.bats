@@ -107,7 +107,7 @@ says_last() {
 	script disk.sh 'echo tapped'
 	script load.sh 'echo load'
 	say 1 /scripts
-	wait_chat 1 "disk.sh - last run never, last sent never"
+	wait_chat 1 "disk.sh - last run: never, last sent: never"
 	shown 'last' | jq -e '[.reply_markup.inline_keyboard[][].text] == ["disk.sh", "load.sh"]'
 	shown 'last.reply_markup.inline_keyboard[0][0].callback_data' | grep -qE '^run:[A-Za-z0-9_-]{16}$'
 	tap disk.sh
@@ -151,7 +151,7 @@ says_last() {
 	script disk.sh 'echo ran'
 	script disk.py 'echo ran'
 	say 1 /run
-	wait_chat 1 "Which script? Use /run NAME."
+	wait_chat 1 "Which script? Use /run and one of these names:"
 	shown 'last.text' | grep -qx disk.sh
 	local name
 	# The stem of two is the name of none.
@@ -208,7 +208,7 @@ start_hanging() {
 	[[ $(grep -c . "$DIR/printed") == 120 ]]
 	diff <(grep -oE '^(out|err) [0-9]+' "$DIR/printed") <(for i in {0..59}; do echo "out $i"; echo "err $i"; done)
 	[[ $(shown '[.[] | select(.reply_markup)] | length') == 0 ]]
-	wait_until 15 grep -q 'Scripts cannot be reached' "$DIR/hanging/out"
+	wait_until 15 grep -q 'scripts cannot be reached' "$DIR/hanging/out"
 	grep -qE 'route="scripts" outcome="away" latency_ms=1[01][0-9]{3}$' "$DIR/hanging/log"
 }
 
@@ -270,7 +270,7 @@ has_started() {
 	wait_until 10 gone "$keeper"
 	wait_until 10 gone "$(<"$DIR/pid")"
 	start_jobs_bot
-	wait_chat 1 "The run of once.sh was interrupted by a restart."
+	wait_chat 1 "once.sh was interrupted by a restart of the bot."
 	for name in poll dispatch send; do stop "$name" KILL || true; done
 	start_jobs_bot
 	say 1 /jobs
@@ -296,7 +296,7 @@ has_started() {
 	say 1 "/run long.sh"
 	wait_chat 1 started
 	kill -KILL "$(pgrep -P "$(keeper)" -x tg-exec)"
-	wait_chat 1 "The run of long.sh was interrupted"
+	wait_chat 1 "long.sh was interrupted"
 	wait_until 10 runs_again
 }
 
@@ -367,7 +367,7 @@ both_reloaded() {
 	wait_until 10 both_reloaded
 	script backup 'echo my own'
 	say 1 /scripts
-	wait_chat 1 "backup - of the server"
+	wait_chat 1 "backup - a script of the server"
 	[[ $(shown 'last.text') != *secret* ]]
 	say 1 "/run backup"
 	wait_chat 1 "of the server
@@ -415,7 +415,7 @@ another_exec() {
 		cat >/dev/null
 	SH
 	say 1 /scripts
-	wait_chat 1 "ok.sh - last run never"
+	wait_chat 1 "ok.sh - last run: never"
 	[[ $(shown 'last.text' | wc -l) == 2 ]]
 }
 
@@ -425,7 +425,7 @@ another_exec() {
 	cp "$BIN/tg-dispatch" "$DIR/bin/"
 	PATH=$DIR/bin:$PATH start_bot
 	say 1 "/run disk.sh"
-	wait_chat 1 "Scripts cannot be reached right now."
+	wait_chat 1 "Your scripts cannot be reached right now."
 	say 1 /whoami
 	wait_chat 1 "This chat is linked to"
 	grep -q 'scripts cannot be run' "$DIR/dispatch.log"

@@ -218,7 +218,7 @@ pid_in() {
 		string.sh failed: "notify" must be true or false
 		utf8.sh failed: its output is not JSON
 		large.sh failed: it printed more than 1048576 bytes
-		exit.sh failed: it failed with exit code 3; stderr: why\\n
+		exit.sh failed: exit code 3; stderr: why\\n
 		signal.sh failed: it was ended by signal 11
 		hang.sh failed: it did not end within 5s
 		lost.sh failed: cannot execute $NOTES/lost.sh: the interpreter
@@ -226,7 +226,7 @@ pid_in() {
 		parent.sh failed: it was ended by signal 9
 		delete.sh nothing to send
 		gone.sh failed: cannot execute $NOTES/gone.sh: No such file
-		trace.py failed: it failed with exit code 1; stderr: no module
+		trace.py failed: exit code 1; stderr: no module
 		run 20 scripts, 15 failed, 3 messages sent
 	EOF
 }
@@ -331,7 +331,7 @@ pid_in() {
 	wait_chat 1 two
 	sim GET '/sim/chat?id=1' | jq -e '[.messages[] | select(.text // "" | startswith("*no*"))][0] | .text == "*no* {\"markup\":1}\ntwo� lines" and .entities == null'
 	logged b.sh "nothing to send"
-	logged c.sh "failed: it failed with exit code 2; stderr: why"
+	logged c.sh "failed: exit code 2; stderr: why"
 	run -0 --separate-stderr runner --plain --dry-run
 	[[ ${lines[0]} == 'a.sh: POST /send {"text":"*no* {\"markup\":1}\ntwo'* && ${lines[1]} == 'b.sh: nothing to send' ]]
 }
@@ -372,7 +372,7 @@ pid_in() {
 	run -75 runner
 	start_sendd
 	run -0 runner
-	wait_chat 1 'bad.sh has failed 3 times in a row: it failed with exit code 4'
+	wait_chat 1 'bad.sh has failed 3 times in a row: exit code 4'
 	says bad.sh '{"notify":true,"message":"the disk is fine"}'
 	run -0 runner
 	run -0 runner
@@ -449,6 +449,8 @@ fake_crontab() {
 	cd "$DIR"
 	run -0 notify-runner --install-cron='0 8-18 * * mon-fri' -c "the conf"
 	(cat "$DIR/before"; printf '\n0 8-18 * * mon-fri %s\n' "$BIN/notify-runner -c $CONFIG") | cmp - "$DIR/crontab"
+	run -64 --separate-stderr notify-runner --install-cron '0 8 * * *'
+	[[ $stderr == *"given as in --install-cron='0 8 * * *';"* ]]
 	run -0 notify-runner --install-cron=@hourly
 	(cat "$DIR/before"; printf '\n@hourly %s\n' "$BIN/notify-runner") | cmp - "$DIR/crontab"
 	run -0 notify-runner --remove-cron
@@ -682,7 +684,7 @@ courier() {
 	printf '#!/bin/sh\nprintf "a\\n2026-01-01T00:00:00Z run: forged\\033[31m\\304\\244\\377" >&2\nexit 1\n' | put a.sh
 	runner
 	[[ $(stat -c %s "$STATE/logs/runner.log.1") == 1048576 ]]
-	grep -qE '^20[-0-9]+T[:0-9]+Z a.sh: failed: it failed with exit code 1; stderr: a\\n2026-01-01T00:00:00Z run: forged\\x1b\[31mĤ\\xff$' \
+	grep -qE '^20[-0-9]+T[:0-9]+Z a.sh: failed: exit code 1; stderr: a\\n2026-01-01T00:00:00Z run: forged\\x1b\[31mĤ\\xff$' \
 		"$STATE/logs/runner.log"
 	[[ $(wc -l <"$STATE/logs/runner.log") == 2 ]]
 	run -0 --separate-stderr runner --verbose

@@ -285,6 +285,9 @@ static void last_words(void **state)
 	} table[] = {
 	    {3 << 8, "", "notify-scripts ended without a word (exit status 3)"},
 	    {0, "a\nb\r\n \n", "notify-scripts ended without a word (exit status 0): b"},
+	    {1 << 8, "lecture\nsudo: a password is required\n",
+		"The server does not allow it (sudo: a password is required)"},
+	    {1 << 8, "sudo: ", "notify-scripts ended without a word (exit status 1): sudo:"},
 	    {SIGKILL, "x", "notify-scripts ended without a word (signal 9): x"},
 	};
 

@@ -72,7 +72,7 @@ static void check(enum health_word word, const char *errors_text, const char *ke
 	struct notice notice;
 
 	buf_add_text(&errors, errors_text);
-	health_notice(&notice, word, &config, "disk.sh", &entry, "it failed with exit code 1", &errors, 5);
+	health_notice(&notice, word, &config, "disk.sh", &entry, "exit code 1", &errors, 5);
 	assert_string_equal(notice.key, key);
 	assert_string_equal(json_text(notice.fields, "text"), text);
 	assert_null(json_text(notice.fields, "cooldown"));
@@ -82,7 +82,7 @@ static void check(enum health_word word, const char *errors_text, const char *ke
 
 static void the_last_line_says_why(void **state)
 {
-	static const char failing[] = "disk.sh has failed 3 times in a row: it failed with exit code 1";
+	static const char failing[] = "disk.sh has failed 3 times in a row: exit code 1";
 	char expected[256];
 
 	(void)state;

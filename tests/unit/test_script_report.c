@@ -283,7 +283,7 @@ static void conclusions(void **state)
 		const char *output, *error;
 	} cases[] = {
 	    {{.exit_status = 0}, "{\"notify\":false}", NULL},
-	    {{.exit_status = 3}, "{\"notify\":true,\"message\":\"x\"}", "it failed with exit code 3"},
+	    {{.exit_status = 3}, "{\"notify\":true,\"message\":\"x\"}", "exit code 3"},
 	    {{.exit_status = -1, .signal = SIGKILL}, "{\"notify\":false}",
 		"it was ended by signal 9 (Killed)"},
 	    {{.exit_status = 0, .timed_out = true}, "{\"notify\":false}",
@@ -291,7 +291,7 @@ static void conclusions(void **state)
 	    {{.exit_status = 0, .stopped = true}, "{\"notify\":false}", "it was stopped"},
 	    {{.exit_status = 0, .output_cut = true}, "{\"notify\":false}", "it printed more than 1000 bytes"},
 	    {{.exit_status = 0}, "", "it printed nothing"},
-	    {{.exit_status = 1, .output_cut = true}, "x", "it failed with exit code 1"},
+	    {{.exit_status = 1, .output_cut = true}, "x", "exit code 1"},
 	};
 	struct script_run run = {.timeout_ms = 90000, .output_max_bytes = 1000};
 

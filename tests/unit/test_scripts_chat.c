@@ -221,8 +221,8 @@ static void a_list_is_waited_for_and_shown_with_buttons(void **state)
 		"[{\"name\":\"disk.sh\",\"last_run\":\"5m ago\",\"last_sent\":\"1970-01-01T00:00:30Z\"},"
 		"{\"name\":\"load.py\",\"last_run\":null},{\"name\":\"../x\"},7,{\"name\":null}]"),
 	    0);
-	assert_said(
-	    f, "disk.sh - last run 5m ago, last sent 30s ago\\nload.py - last run never, last sent never\"");
+	assert_said(f,
+	    "disk.sh - last run: 5m ago, last sent: 30s ago\\nload.py - last run: never, last sent: never\"");
 	data = data_of(f, "disk.sh");
 	assert_int_equal(strlen(data), strlen("run:") + 16);
 	free(data);
@@ -296,6 +296,11 @@ static void a_name_is_run_or_the_names_are_told(void **state)
 	}
 	assert_int_equal(say(f, 1, "/run", list), 0);
 	assert_said(f, "Which script?");
+	/* A list of none is no help. */
+	assert_int_equal(say(f, 1, "/run", "[]"), 0);
+	assert_said(f, "You have no scripts yet.");
+	assert_int_equal(say(f, 1, "/run disk", "[]"), 0);
+	assert_said(f, "You have no scripts yet.");
 	assert_int_equal(say(f, 1, "/run disk", "null"), 0);
 	assert_said(f, "cannot be reached");
 }
@@ -396,14 +401,14 @@ static void scripts_of_the_server_are_for_those_who_may(void **state)
 	f->config.server_scripts = f->server_scripts;
 	f->config.server_scripts_count = 2;
 	say(f, 1, "/scripts", DISK);
-	assert_said(f, "backup - of the server");
+	assert_said(f, "backup - a script of the server");
 	assert_unsaid(f, "hidden");
 	data = data_of(f, "backup");
 	say(f, 2, "/scripts", DISK);
 	assert_unsaid(f, "backup");
 	/* Also for who has no other: whose own cannot be listed. */
 	say(f, 1, "/scripts", "null");
-	assert_said(f, "\"Your scripts:\\nbackup - of the server\"");
+	assert_said(f, "\"Your scripts:\\nbackup - a script of the server\"");
 	/* By name before one's own, without looking for these. */
 	run(f, 1, "/run backup now", NULL);
 	assert_true(f->wish.job.is_server);
@@ -487,15 +492,15 @@ static void the_end_of_a_job_is_said_in_words(void **state)
 		struct executor_event event;
 		const char *said;
 	} cases[] = {
-	    {{.kind = EXECUTOR_FINISHED, .status = 3}, "disk.sh: exit status 3, 1.2 s"},
-	    {{.kind = EXECUTOR_FINISHED, .status = -1, .signal = 9}, "disk.sh: ended by signal 9, 1.2 s"},
-	    {{.kind = EXECUTOR_FINISHED, .timed_out = true}, "disk.sh: timed out after 1.2 s"},
-	    {{.kind = EXECUTOR_FINISHED, .stopped = true}, "disk.sh: stopped after 1.2 s"},
+	    {{.kind = EXECUTOR_FINISHED, .status = 3}, "disk.sh: exit status 3, 1.2s"},
+	    {{.kind = EXECUTOR_FINISHED, .status = -1, .signal = 9}, "disk.sh: ended by signal 9, 1.2s"},
+	    {{.kind = EXECUTOR_FINISHED, .timed_out = true}, "disk.sh: timed out after 1.2s"},
+	    {{.kind = EXECUTOR_FINISHED, .stopped = true}, "disk.sh: stopped after 1.2s"},
 	    {{.kind = EXECUTOR_FINISHED, .report = REPORT_NOTHING}, "disk.sh has nothing to report."},
 	    {{.kind = EXECUTOR_FINISHED, .report = REPORT_FAILED, .error = "no\nlink"},
 		"disk.sh: its report could not be sent: no?link"},
 	    {{.kind = EXECUTOR_FINISHED, .cut = true},
-		"There was more output than is kept.\\ndisk.sh: exit status 0"},
+		"There was more output than can be shown.\\ndisk.sh: exit status 0"},
 	    {{.kind = EXECUTOR_FAILED, .error = "Script not found"},
 		"disk.sh could not be run: Script not found"},
 	    {{.kind = EXECUTOR_FINISHED, .report = REPORT_SENT}, NULL},
@@ -536,7 +541,7 @@ static void a_live_message_has_a_key_and_a_button_that_its_end_takes_away(void *
 	running_event(f->running, &f->config, &end, 2900);
 	assert_int_equal(running_due_ms(f->running), 1000 + SCREEN_EDIT_MS);
 	show(f, 1000 + SCREEN_EDIT_MS, &orphan);
-	assert_said(f, "\"text\":\"line\\ndisk.sh: exit status 0, 1.2 s\"");
+	assert_said(f, "\"text\":\"line\\ndisk.sh: exit status 0, 1.2s\"");
 	assert_unsaid(f, "reply_markup");
 	assert_int_equal(orphan, 0);
 	assert_int_equal(running_due_ms(f->running), INT64_MAX);
@@ -577,7 +582,7 @@ static void the_rest_is_a_document_with_the_last_line(void **state)
 	running_event(f->running, &f->config, &end, 10);
 	show(f, 10, &orphan);
 	assert_said(f, "\"job-1-rest\"");
-	assert_said(f, "\"caption\":\"big.sh: exit status 0, 1.2 s\",\"document\":\"file:///tmp/tgt-run.");
+	assert_said(f, "\"caption\":\"big.sh: exit status 0, 1.2s\",\"document\":\"file:///tmp/tgt-run.");
 	assert_said(f, "output/big.sh-1.txt\"}\n");
 	path = path_join(f->directory, "output/big.sh-1.txt");
 	file = fopen(path, "r");
@@ -614,7 +619,8 @@ static void what_a_restart_interrupted_is_told_twice_under_one_key_and_then_forg
 		if (i == 2)
 			break;
 		assert_said(f, "\"key\":\"job-1-end\"");
-		assert_said(f, "\"The run of disk.sh was interrupted by a restart.\"");
+		assert_said(
+		    f, "\"disk.sh was interrupted by a restart of the bot. Use /run to start it again.\"");
 		assert_unsaid(f, "new.sh");
 		/* The chat belongs to somebody else now. */
 		assert_unsaid(f, "\"chat_id\":2");
@@ -630,7 +636,7 @@ static void jobs_of_a_tg_exec_that_died_are_interrupted(void **state)
 	print(f, job, "half\n", 0);
 	running_interrupt(f->running, &f->config, 10);
 	show(f, 10, &orphan);
-	assert_said(f, "half\\nThe run of disk.sh was interrupted");
+	assert_said(f, "half\\ndisk.sh was interrupted");
 	run(f, 1, "/run disk.sh", DISK);
 }
 
