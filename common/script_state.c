@@ -225,8 +225,11 @@ static struct json_object *to_json(struct json_object *known, int64_t now_ms)
 static int write_file(const char *path, const char *line, struct error *error)
 {
 	char *temporary = xasprintf("%s.new", path);
-	int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600), result = 0;
+	int fd, result = 0;
 
+	/* A script may have put anything there: a FIFO would keep us waiting. */
+	(void)unlink(temporary);
+	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 || fd_write_all(fd, line, strlen(line)) != 0 || fd_write_all(fd, "\n", 1) != 0 ||
 	    fsync(fd) != 0 || rename(temporary, path) != 0) {
 		result = error_errno(error, ERROR_TEMPORARY, "cannot write %s", path);

@@ -165,9 +165,10 @@ static int write_file(const struct pending *pending, const char *name, const cha
 {
 	char *path = path_of(pending, name, end),
 	     *temporary = xasprintf("%s/.%s%s.new", pending->directory, name, end);
-	int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int result = 0;
+	int fd, result = 0;
 
+	(void)unlink(temporary);
+	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd >= 0 && source->fd >= 0)
 		result = copy(source->fd, fd, error, path);
 	if (result == 0 && (fd < 0 || (source->fd < 0 && fd_write_all(fd, source->data, source->len) != 0) ||

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -223,6 +224,22 @@ static void who_holds_the_lock_is_not_waited_for_for_ever(void **unused)
 	script_state_free(state);
 }
 
+/* Scripts can write there, too; the runner of all of them must not wait for one. */
+static void what_stands_in_the_way_is_not_waited_for(void **unused)
+{
+	struct script_state *state = script_state_read(directory);
+
+	(void)unused;
+	assert_int_equal(mkfifo(path_of("state.json.new"), 0600), 0);
+	script_state_set_run(state, "a", NOW_MS);
+	alarm(20);
+	save(state);
+	alarm(0);
+	state = script_state_read(directory);
+	check(state, "a", NOW_MS, 0, false, "");
+	script_state_free(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,6 +250,7 @@ int main(void)
 	    cmocka_unit_test_setup(a_damaged_file_is_put_aside, clear),
 	    cmocka_unit_test_setup(entries_that_are_none_are_passed_over, clear),
 	    cmocka_unit_test_setup(who_holds_the_lock_is_not_waited_for_for_ever, clear),
+	    cmocka_unit_test_setup(what_stands_in_the_way_is_not_waited_for, clear),
 	};
 	int failed;
 
