@@ -38,9 +38,10 @@ struct job {
 	bool answered; /* the event that ends it was printed; its number is free */
 	pid_t pid;     /* 0: reaped */
 	int wait_status;
-	size_t left;	     /* bytes that were in the pipe when it was reaped */
-	int64_t started_ms;  /* monotonic */
-	int64_t deadline_ms; /* monotonic; 0: none */
+	int64_t text_left_bytes; /* of output that it may still tell */
+	size_t left;		 /* bytes that were in the pipe when it was reaped */
+	int64_t started_ms;	 /* monotonic */
+	int64_t deadline_ms;	 /* monotonic; 0: none */
 	int input, output, errors;
 	struct lines lines;
 	struct buf last_errors;

@@ -23,6 +23,7 @@ enum {
 	REQUESTS_HIGH_BYTES =
 	    1 << 20, /* and no request; more, so that floods do not keep one from being stopped */
 	OUTPUT_MAX_BYTES = 4 << 20, /* that, and what one turn adds */
+	GROWTH_MAX = 4,		    /* a byte that is no text is told as U+FFFD, and may come alone */
 };
 
 /* Where poll(2) has what; the two descriptors of each job follow. */
@@ -91,6 +92,16 @@ static void answered(struct job *job, int64_t now_ms)
 	job_end(job, now_ms);
 }
 
+/*
+ * notify-scripts keeps scripts.output itself, but a script runs as the same account and can write to where it
+ * writes: without an end nobody behind us could keep it.
+ */
+static bool is_too_much(struct job *job, struct json_object *event)
+{
+	job->text_left_bytes -= (int64_t)strlen(json_text(event, "text")) + 1;
+	return job->text_left_bytes < 0;
+}
+
 static void handle_event(
     struct service *service, struct job *job, const char *line, size_t len, int64_t now_ms)
 {
@@ -103,6 +114,9 @@ static void handle_event(
 	if (result == 0 && kind == EVENT_STARTED && job->started) {
 		json_object_put(event);
 		result = error_set(&error, ERROR_INPUT, "it started a second time");
+	} else if (result == 0 && kind == EVENT_OUTPUT && is_too_much(job, event)) {
+		json_object_put(event);
+		result = error_set(&error, ERROR_INPUT, "it tells more output than scripts.output allows");
 	}
 	if (result != 0) {
 		log_warning("no event", LOG_INT("job", job->number), LOG_STR("error", error.text));
@@ -205,6 +219,7 @@ static void start_job(struct service *service, const struct request *request)
 	}
 	log_info("job started", LOG_INT("job", job->number), LOG_STR("account", job->account),
 	    LOG_STR("script", job->script), LOG_INT("pid", job->pid));
+	job->text_left_bytes = GROWTH_MAX * options->config->scripts.output_bytes;
 	add_job(service, job);
 }
 

@@ -272,6 +272,18 @@ no_children() {
 	[[ $(of 6) == '{"event":"failed","error":"Script not found"}' ]]
 }
 
+# A script can write to the pipe of its notify-scripts, which keeps scripts.output only for what goes through it.
+@test "more output than a script may have ends the job, however it comes" {
+	echo 'scripts: {output: 100k}' >>"$CONFIG"
+	start_exec
+	run_job 1 floods
+	wait_said '.job == 1 and .event == "failed" and (.error | test("no event"))'
+	logged 'more output than scripts.output allows'
+	(($(jq -s '[.[] | select(.event == "output").text | length] | add' "$DIR/out") <= 409600))
+	run_job 2 hello
+	ended 2
+}
+
 @test "what floods delays nobody, and a slow reader costs no memory" {
 	mkfifo "$DIR/in" "$DIR/pipe"
 	"$DIR/bin/tg-exec" -c "$CONFIG" <"$DIR/in" >"$DIR/pipe" 2>>"$DIR/exec.log" 3>&- &
