@@ -17,7 +17,11 @@
 #include "fd.h"
 #include "xalloc.h"
 
-enum { CHUNK_BYTES = 65536, FREE_LIMIT_MS = 6000 };
+enum {
+	CHUNK_BYTES = 65536,
+	FREE_LIMIT_MS = 6000,
+	OVERDUE_MS = 10000, /* after the deadline a supervisor has long ended all, unless it was stopped */
+};
 
 struct supervisor {
 	struct supervisor *next; /* that is idle, too */
@@ -40,6 +44,8 @@ struct child {
 	child_piece_fn *on_piece;
 	void *context;
 	int64_t started_ms, ended_ms;
+	int64_t overdue_ms; /* monotonic: when its supervisor is not waited for any longer */
+	bool told_to_stop;
 	struct child_verdict verdict;
 	struct buf output, errors;
 };
@@ -287,6 +293,8 @@ static struct child *new_child(
 
 	child->children = children;
 	child->started_ms = clock_monotonic_ms();
+	child->overdue_ms =
+	    options->timeout_ms > 0 ? child->started_ms + options->timeout_ms + OVERDUE_MS : INT64_MAX;
 	child->output_fd = pipes->output[0];
 	child->errors_fd = pipes->errors[0];
 	pipes->output[0] = pipes->errors[0] = -1;
@@ -366,7 +374,12 @@ static void order(const struct child *child, enum child_order what)
 
 void child_stop(struct child *child)
 {
+	int64_t overdue_ms = clock_monotonic_ms() + OVERDUE_MS;
+
 	order(child, CHILD_STOP);
+	child->told_to_stop = true;
+	if (overdue_ms < child->overdue_ms)
+		child->overdue_ms = overdue_ms;
 }
 
 /* ---- its output ---- */
@@ -454,14 +467,12 @@ static void close_order(struct child *child)
 	fd_close(&child->order_fd);
 }
 
-/* Takes its last word, or the lack of one: then the supervisor itself was killed, and the program with it. */
-static void finish(struct child *child)
+static void end(struct child *child, const struct child_verdict *verdict)
 {
 	struct supervisor *supervisor = child->supervisor;
 
 	child->supervisor = NULL;
-	if (receive(supervisor, &child->verdict, sizeof child->verdict) != 0)
-		child->verdict = (struct child_verdict){.wait_status = SIGKILL};
+	child->verdict = *verdict;
 	close_order(child);
 	drain(child, &child->output_fd);
 	drain(child, &child->errors_fd);
@@ -473,6 +484,26 @@ static void finish(struct child *child)
 		end_supervisor(supervisor, false);
 	child->ended_ms = clock_monotonic_ms();
 	child->ended = true;
+}
+
+/* Takes its last word, or the lack of one: then the supervisor itself was killed, and the program with it. */
+static void finish(struct child *child)
+{
+	struct child_verdict verdict;
+
+	if (receive(child->supervisor, &verdict, sizeof verdict) != 0)
+		verdict = (struct child_verdict){.wait_status = SIGKILL};
+	end(child, &verdict);
+}
+
+/* The program runs as the same account, and can stop its supervisor; then it is killed by the end of that. */
+static void give_up(struct child *child)
+{
+	const struct child_verdict verdict = {
+	    .wait_status = SIGKILL, .timed_out = !child->told_to_stop, .stopped = child->told_to_stop};
+
+	kill(child->supervisor->pid, SIGKILL);
+	end(child, &verdict);
 }
 
 static int find_ended(struct child *const *children, size_t count)
@@ -521,6 +552,28 @@ static void serve(const struct pollfd *fds, struct child *const *children, size_
 	}
 }
 
+static int64_t first_overdue_ms(struct child *const *children, size_t count)
+{
+	int64_t first_ms = INT64_MAX;
+
+	for (size_t i = 0; i < count; i++) {
+		if (children[i] != NULL && children[i]->overdue_ms < first_ms)
+			first_ms = children[i]->overdue_ms;
+	}
+	return first_ms;
+}
+
+static void give_up_overdue(struct child *const *children, size_t count)
+{
+	int64_t now_ms = clock_monotonic_ms();
+
+	for (size_t i = 0; i < count; i++) {
+		if (children[i] != NULL && children[i]->supervisor != NULL &&
+		    children[i]->overdue_ms <= now_ms)
+			give_up(children[i]);
+	}
+}
+
 static int left_until(int64_t end_ms)
 {
 	int64_t left_ms = end_ms - clock_monotonic_ms();
@@ -531,22 +584,27 @@ static int left_until(int64_t end_ms)
 int child_wait_any(struct child *const *children, size_t count, int wake_fd, int64_t limit_ms)
 {
 	struct pollfd *fds = xcalloc(count * FDS_PER_CHILD + 1, sizeof *fds);
-	int64_t end_ms = clock_monotonic_ms() + limit_ms;
+	int64_t end_ms = limit_ms < 0 ? INT64_MAX : clock_monotonic_ms() + limit_ms, overdue_ms;
 	int index, ready;
 
 	while ((index = find_ended(children, count)) < 0) {
 		fill_poll(fds, children, count, wake_fd);
-		ready = poll(fds, count * FDS_PER_CHILD + 1, limit_ms < 0 ? -1 : left_until(end_ms));
+		overdue_ms = first_overdue_ms(children, count);
+		ready = poll(
+		    fds, count * FDS_PER_CHILD + 1, left_until(overdue_ms < end_ms ? overdue_ms : end_ms));
 		if (ready < 0 && errno != EINTR)
 			break;
 		if (ready > 0)
 			serve(fds, children, count);
+		give_up_overdue(children, count);
 		if (ready > 0 && fds[count * FDS_PER_CHILD].revents != 0) {
 			index = find_ended(children, count);
 			break;
 		}
-		if (ready == 0 && limit_ms >= 0 && left_until(end_ms) == 0)
+		if (ready == 0 && left_until(end_ms) == 0) {
+			index = find_ended(children, count);
 			break;
+		}
 	}
 	free(fds);
 	return index;

@@ -72,7 +72,8 @@ void child_stop(struct child *child);
  * Moves the output of count children (NULL entries are skipped) until at least one has ended, wake_fd
  * (-1: none) is readable, or limit_ms (-1: none) has passed. Returns the index of one that ended, or -1.
  * Ended: it was reaped and what it started is gone; a grandchild that holds the pipe does not delay this.
- * A child that ended is found again until its entry is NULL. Deadlines are kept between calls, too.
+ * A child that ended is found again until its entry is NULL. Deadlines are kept between calls, too. Where the
+ * program has stopped its supervisor (SIGSTOP), that is killed some seconds after the deadline or child_stop.
  */
 int child_wait_any(struct child *const *children, size_t count, int wake_fd, int64_t limit_ms);
 

@@ -420,6 +420,18 @@ static void supervisor_killed(void **state)
 	result_free(&result);
 }
 
+/* Its caller would wait for ever, and with it all other scripts of the account. */
+static void supervisor_stopped(void **state)
+{
+	struct child_result result = run_shell("echo $$ >pid; kill -STOP $PPID; sleep 60", 100);
+
+	(void)state;
+	assert_true(result.timed_out);
+	assert_int_equal(result.signal, SIGKILL);
+	assert_goes(read_pid("pid"));
+	result_free(&result);
+}
+
 static void waking_and_limits(void **state)
 {
 	struct child *child = start_shell("sleep 60", LONG_MS);
@@ -664,6 +676,7 @@ int main(void)
 	    cmocka_unit_test(what_cannot_start),
 	    cmocka_unit_test(many_at_once),
 	    cmocka_unit_test(supervisor_killed),
+	    cmocka_unit_test(supervisor_stopped),
 	    cmocka_unit_test(waking_and_limits),
 	    cmocka_unit_test(freed_while_it_runs),
 	    cmocka_unit_test(caller_killed),
