@@ -220,6 +220,8 @@ static void keep(struct keeper *keeper)
 		tell("died");
 		if (is_left_alone(keeper->pause_ms))
 			return;
+		/* What was written before it was known is told as interrupted, too. */
+		drop_requests();
 		tell("up");
 	}
 }
@@ -405,6 +407,8 @@ static void tell_line(
 	}
 	if (event.kind == EXECUTOR_DIED || event.kind == EXECUTOR_UP)
 		executor->up = event.kind == EXECUTOR_UP;
+	if (event.kind == EXECUTOR_DIED)
+		buf_clear(&executor->out);
 	fn(context, &event);
 	json_object_put(object);
 }
