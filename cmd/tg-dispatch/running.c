@@ -351,6 +351,8 @@ static void keep_rest(struct job *job, const struct config *config)
 	struct buf *rest = screen_rest(job->screen);
 	struct error error;
 
+	if (!screen_has_rest(job->screen))
+		return;
 	if (rest->len > 0 && !job->document_failed &&
 	    document_add(&job->document, config->store.path, job->record.script, job->record.id, rest->data,
 		rest->len, config->delivery.file_max_bytes, &error) != 0) {

@@ -40,6 +40,7 @@ struct screen {
 	struct buf open;     /* the line that has not ended yet, as it came */
 	struct buf rest;     /* cleaned */
 	bool overflows;	     /* what comes is the rest */
+	bool has_rest;	     /* and there is something to see in it */
 	struct buf composed; /* the message handed out last */
 	bool ended;
 	char *last_line;
@@ -192,6 +193,8 @@ static void add_text(struct screen *screen, const char *text, size_t len)
 			turn_page(screen);
 	}
 	(void)buf_add(&screen->rest, text, len);
+	screen->has_rest =
+	    screen->has_rest || screen->rest.len > INPUT_MAX_BYTES || visible_length(text, len) > 0;
 }
 
 /* ---- the line that has not ended ---- */
@@ -305,7 +308,7 @@ static const char *words_of(const struct screen *screen, const struct part *part
 {
 	bool is_last = part == last_part(screen);
 
-	if (is_last && screen->overflows)
+	if (is_last && screen->has_rest)
 		return screen->more;
 	if (is_last && screen->last_line[0] != '\0')
 		return screen->last_line;
@@ -484,7 +487,7 @@ static bool is_anything_to_see(const struct screen *screen)
 		if (!is_blank(&screen->parts[i]))
 			return true;
 	}
-	return screen->overflows;
+	return false;
 }
 
 void screen_end(struct screen *screen, const char *last_line, bool quiet, int64_t now_ms)
@@ -502,7 +505,7 @@ void screen_end(struct screen *screen, const char *last_line, bool quiet, int64_
 	free(screen->last_line);
 	screen->last_line = xstrndup(last_line, characters_length(last_line, len, SCREEN_WORDS_CHARACTERS));
 	part = last_part(screen);
-	if (part->shown && !screen->overflows && part_due_ms(part) > now_ms + SCREEN_PATIENCE_MS)
+	if (part->shown && !screen->has_rest && part_due_ms(part) > now_ms + SCREEN_PATIENCE_MS)
 		split_last(screen);
 }
 
@@ -513,7 +516,7 @@ struct buf *screen_rest(struct screen *screen)
 
 bool screen_has_rest(const struct screen *screen)
 {
-	return screen->overflows;
+	return screen->has_rest;
 }
 
 const char *screen_last_line(const struct screen *screen)
@@ -532,7 +535,7 @@ bool screen_is_told(struct screen *screen)
 		if (!screen->parts[i].shown && screen->composed.len > 0)
 			return false;
 	}
-	if (screen->overflows || screen->last_line[0] == '\0')
+	if (screen->has_rest || screen->last_line[0] == '\0')
 		return true;
 	(void)compose(screen, part);
 	return !differs(screen, part);

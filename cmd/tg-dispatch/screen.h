@@ -63,9 +63,10 @@ bool screen_next(struct screen *screen, int64_t now_ms, struct screen_message *m
 /* When screen_next has something to say next if nothing happens; INT64_MAX: never. */
 int64_t screen_due_ms(struct screen *screen);
 
+/* Whether there is something to see in the rest. Else it is not worth a document, and stays where it is. */
+bool screen_has_rest(const struct screen *screen);
 /* The rest that came since it was taken last; taking it is to clear the buffer. */
 struct buf *screen_rest(struct screen *screen);
-bool screen_has_rest(const struct screen *screen);
 /* The last line, cut, for the caption; "" before the end. */
 const char *screen_last_line(const struct screen *screen);
 

@@ -400,6 +400,24 @@ static void one_endless_line_is_cut_and_the_rest_goes_into_a_document(void **sta
 	free(line);
 }
 
+/* The newline at the end of what just fits is no reason for a document with nothing in it. */
+static void a_rest_without_anything_to_see_is_none(void **state)
+{
+	struct chat *chat = *state;
+	char *line = xmalloc(SCREEN_TOTAL_CHARACTERS + 1);
+
+	memset(line, 'x', SCREEN_TOTAL_CHARACTERS);
+	line[SCREEN_TOTAL_CHARACTERS] = '\0';
+	print_at(chat, 0, line);
+	print_at(chat, 10, "\n");
+	print_at(chat, 5000, "  \n");
+	end_at(chat, 9000, "exit status 0", false);
+	assert_false(screen_has_rest(chat->screen));
+	finish(chat);
+	assert_true(strstr(chat->texts[chat->parts - 1], "x\nexit status 0") != NULL);
+	free(line);
+}
+
 static void lines_above_the_total_go_whole_into_the_rest(void **state)
 {
 	struct chat *chat = *state;
@@ -546,6 +564,7 @@ int main(void)
 	    TEST(a_progress_bar_shows_its_last_state),
 	    TEST(a_progress_bar_that_changes_at_the_end_is_shown_once),
 	    TEST(one_endless_line_is_cut_and_the_rest_goes_into_a_document),
+	    TEST(a_rest_without_anything_to_see_is_none),
 	    TEST(lines_above_the_total_go_whole_into_the_rest),
 	    TEST(emoji_are_counted_as_telegram_counts_them),
 	    TEST(white_space_without_end_is_no_message),
