@@ -418,8 +418,10 @@ void running_show(struct running *running, const struct config *config, struct s
 			continue;
 		}
 		job->unheard = true;
-		if (!job->ended)
+		if (!job->ended) {
 			*orphan = job->record.id;
+			return;
+		}
 	}
 }
 

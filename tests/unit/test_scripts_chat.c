@@ -567,6 +567,26 @@ static void a_chat_that_is_unlinked_hears_no_more(void **state)
 	assert_true(running_has_ended(f->running));
 }
 
+/* However many there are, each is stopped. */
+static void all_jobs_of_a_chat_that_is_unlinked_are_stopped(void **state)
+{
+	struct fixture *f = *state;
+	int64_t jobs[] = {
+	    run(f, 1, "/run a.sh", "[{\"name\":\"a.sh\"}]"), run(f, 1, "/run b.sh", "[{\"name\":\"b.sh\"}]")};
+	int64_t orphan = 0;
+
+	print(f, jobs[0], "line\n", 0);
+	print(f, jobs[1], "line\n", 0);
+	put_link(f, 1, "daemon");
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(running_due_ms(f->running) <= 1000);
+		show(f, 1000, &orphan);
+		assert_int_equal(f->out.len, 0);
+		assert_int_equal(orphan, jobs[i]);
+	}
+	assert_int_equal(running_due_ms(f->running), INT64_MAX);
+}
+
 static void the_rest_is_a_document_with_the_last_line(void **state)
 {
 	struct fixture *f = *state;
@@ -777,6 +797,7 @@ int main(void)
 	    TEST(the_end_of_a_job_is_said_in_words),
 	    TEST(a_live_message_has_a_key_and_a_button_that_its_end_takes_away),
 	    TEST(a_chat_that_is_unlinked_hears_no_more),
+	    TEST(all_jobs_of_a_chat_that_is_unlinked_are_stopped),
 	    TEST(the_rest_is_a_document_with_the_last_line),
 	    TEST(what_a_restart_interrupted_is_told_twice_under_one_key_and_then_forgotten),
 	    TEST(jobs_of_a_tg_exec_that_died_are_interrupted),
