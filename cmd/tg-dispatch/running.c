@@ -378,13 +378,18 @@ static bool is_heard(const struct job *job, struct store *store)
 	return found < 0 || (found == 1 && strcmp(link.user, job->record.user) == 0);
 }
 
+static bool wants_document(const struct job *job)
+{
+	return screen_has_rest(job->screen) && screen_is_told(job->screen) && !job->document_told;
+}
+
 static void show_job(struct job *job, int64_t now_ms, struct buf *out)
 {
 	struct screen_message message;
 
 	while (screen_next(job->screen, now_ms, &message))
 		show_message(job, &message, out);
-	if (screen_has_rest(job->screen) && screen_is_told(job->screen) && !job->document_told)
+	if (wants_document(job))
 		show_document(job, out);
 }
 
@@ -398,7 +403,7 @@ static int64_t job_due_ms(const struct job *job)
 {
 	if (job->unheard)
 		return INT64_MAX;
-	if (screen_has_rest(job->screen) && screen_is_told(job->screen) && !job->document_told)
+	if (wants_document(job))
 		return 0;
 	return screen_due_ms(job->screen);
 }

@@ -19,19 +19,16 @@ enum {
 struct part {
 	struct buf text;
 	size_t characters;
-	bool shown;
 	bool shown_live;
 	char *shown_text;	    /* all of the message; NULL: not shown */
 	size_t shown_output_length; /* of it */
 	int64_t shown_ms;
-	bool looked_at; /* in this round of edits */
 };
 
 struct screen {
 	char *running, *ended_words, *more;
 	int64_t start_ms;
-	int64_t first_ms;   /* when the first output came; INT64_MAX: none */
-	int64_t changed_ms; /* since the last round; INT64_MAX: not */
+	int64_t changed_ms; /* the first output since the last round; INT64_MAX: none */
 	int64_t round_ms;   /* of the last round */
 	bool had_round, in_round;
 	struct part *parts;
@@ -281,8 +278,6 @@ void screen_output(struct screen *screen, const char *data, size_t len, int64_t 
 	settle(screen, lines_length(screen->open.data, screen->open.len));
 	forget_overwritten(&screen->open);
 	make_room(screen);
-	if (screen->first_ms == INT64_MAX)
-		screen->first_ms = now_ms;
 	if (screen->changed_ms == INT64_MAX)
 		screen->changed_ms = now_ms;
 }
@@ -316,7 +311,7 @@ static const char *words_of(const struct screen *screen, const struct part *part
 		return "";
 	if (!screen->ended)
 		return screen->count == 1 ? screen->running : "";
-	return part->shown ? screen->ended_words : "";
+	return part->shown_text != NULL ? screen->ended_words : "";
 }
 
 /* Makes the message of a part in screen->composed; returns how much of it is output. */
@@ -343,7 +338,7 @@ static size_t compose(struct screen *screen, const struct part *part)
 /* Whether the chat shows something else than what was composed for the part. */
 static bool differs(const struct screen *screen, const struct part *part)
 {
-	if (!part->shown || screen->composed.len == 0)
+	if (part->shown_text == NULL || screen->composed.len == 0)
 		return screen->composed.len > 0;
 	return part->shown_live != is_live(screen, part) ||
 	       strcmp(part->shown_text, buf_text(&screen->composed)) != 0;
@@ -352,12 +347,11 @@ static bool differs(const struct screen *screen, const struct part *part)
 static void show(
     struct screen *screen, struct part *part, size_t output, int64_t now_ms, struct screen_message *message)
 {
-	bool is_late = screen->ended && part->shown && part != last_part(screen);
+	bool is_late = screen->ended && part->shown_text != NULL && part != last_part(screen);
 
 	free(part->shown_text);
 	part->shown_text = xstrdup(buf_text(&screen->composed));
 	part->shown_output_length = output;
-	part->shown = true;
 	part->shown_live = is_live(screen, part);
 	part->shown_ms = now_ms;
 	*message = (struct screen_message){.part = part - screen->parts + 1,
@@ -377,8 +371,8 @@ static int64_t round_due_ms(const struct screen *screen)
 	if (screen->in_round)
 		return screen->round_ms;
 	if (!screen->had_round) {
-		if (screen->first_ms < first_ms - SCREEN_FIRST_MS)
-			first_ms = screen->first_ms + SCREEN_FIRST_MS;
+		if (screen->changed_ms < first_ms - SCREEN_FIRST_MS)
+			first_ms = screen->changed_ms + SCREEN_FIRST_MS;
 		return first_ms;
 	}
 	if (screen->changed_ms == INT64_MAX)
@@ -388,10 +382,10 @@ static int64_t round_due_ms(const struct screen *screen)
 							      : screen->round_ms + SCREEN_EDIT_MS;
 }
 
-/* After the end each by itself: what was not shown at once, the others when they may be edited again. */
+/* What was not shown at once, the others when they may be edited again: after the end each by itself. */
 static int64_t part_due_ms(const struct part *part)
 {
-	return part->shown ? part->shown_ms + SCREEN_EDIT_MS : 0;
+	return part->shown_text != NULL ? part->shown_ms + SCREEN_EDIT_MS : 0;
 }
 
 static int64_t end_due_ms(struct screen *screen)
@@ -416,13 +410,6 @@ static void begin_round(struct screen *screen, int64_t now_ms)
 	screen->in_round = screen->had_round = true;
 	screen->round_ms = now_ms;
 	screen->changed_ms = INT64_MAX;
-	for (size_t i = 0; i < screen->count; i++)
-		screen->parts[i].looked_at = false;
-}
-
-static bool may_show(const struct screen *screen, const struct part *part, int64_t now_ms)
-{
-	return screen->ended ? part_due_ms(part) <= now_ms : !part->looked_at;
 }
 
 bool screen_next(struct screen *screen, int64_t now_ms, struct screen_message *message)
@@ -435,9 +422,8 @@ bool screen_next(struct screen *screen, int64_t now_ms, struct screen_message *m
 		struct part *part = &screen->parts[i];
 		size_t output;
 
-		if (!may_show(screen, part, now_ms))
+		if (part_due_ms(part) > now_ms)
 			continue;
-		part->looked_at = true;
 		output = compose(screen, part);
 		if (differs(screen, part)) {
 			show(screen, part, output, now_ms, message);
@@ -505,7 +491,7 @@ void screen_end(struct screen *screen, const char *last_line, bool quiet, int64_
 	free(screen->last_line);
 	screen->last_line = xstrndup(last_line, characters_length(last_line, len, SCREEN_WORDS_CHARACTERS));
 	part = last_part(screen);
-	if (part->shown && !screen->has_rest && part_due_ms(part) > now_ms + SCREEN_PATIENCE_MS)
+	if (part->shown_text != NULL && !screen->has_rest && part_due_ms(part) > now_ms + SCREEN_PATIENCE_MS)
 		split_last(screen);
 }
 
@@ -532,7 +518,7 @@ bool screen_is_told(struct screen *screen)
 		return false;
 	for (size_t i = 0; i < screen->count; i++) {
 		(void)compose(screen, &screen->parts[i]);
-		if (!screen->parts[i].shown && screen->composed.len > 0)
+		if (screen->parts[i].shown_text == NULL && screen->composed.len > 0)
 			return false;
 	}
 	if (screen->has_rest || screen->last_line[0] == '\0')
@@ -555,7 +541,6 @@ struct screen *screen_new(const struct screen_words *words, int64_t now_ms)
 	screen->more = xstrdup(words->more);
 	screen->last_line = xstrdup("");
 	screen->start_ms = now_ms;
-	screen->first_ms = INT64_MAX;
 	screen->changed_ms = INT64_MAX;
 	screen->open = BUF_INIT(INPUT_MAX_BYTES);
 	screen->rest = BUF_INIT(CLEAN_MAX_BYTES);

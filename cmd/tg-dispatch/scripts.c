@@ -256,7 +256,7 @@ int scripts_list_page(struct request *request, struct error *error)
 
 /* ---- /run ---- */
 
-static int refuse(
+static int say_about(
     struct request *request, enum text_id text, const char *script, const char *outcome, struct error *error)
 {
 	char count[DATA_BYTES];
@@ -278,9 +278,9 @@ static int start(struct request *request, const char *script, bool is_server, st
 	case RUNNING_ALLOWED:
 		break;
 	case RUNNING_BUSY:
-		return refuse(request, TEXT_RUN_BUSY, script, "busy", error);
+		return say_about(request, TEXT_RUN_BUSY, script, "busy", error);
 	case RUNNING_MANY:
-		return refuse(request, TEXT_RUN_MANY, script, "too many", error);
+		return say_about(request, TEXT_RUN_MANY, script, "too many", error);
 	case RUNNING_FULL:
 		return say_away(request, error);
 	}
@@ -296,9 +296,8 @@ static int start(struct request *request, const char *script, bool is_server, st
 	request->wish->kind = WISH_RUN;
 	request->outcome = "started";
 	if (request->update->kind != UPDATE_TAP)
-		return 0;
-	return request_answer(
-	    request, TEXT_RUN_STARTED, (struct text_value[]){{"script", script}, {NULL, NULL}}, error);
+		return 0; /* what it prints is answer enough */
+	return say_about(request, TEXT_RUN_STARTED, script, "started", error);
 }
 
 /* The words of a message after its command; the first is a name. */
@@ -423,13 +422,13 @@ int scripts_run_button(struct request *request, struct error *error)
 	if (found < 0)
 		return -1;
 	if (found == 0 || strcmp(button.user, request->caller->link.user) != 0)
-		return refuse(request, TEXT_BUTTON_GONE, "", "gone", error);
+		return say_about(request, TEXT_BUTTON_GONE, "", "gone", error);
 	if (strcmp(button.action, action_own) == 0)
 		return start(request, button.target, false, error);
 	if (strcmp(button.action, action_server) != 0)
-		return refuse(request, TEXT_BUTTON_GONE, "", "gone", error);
+		return say_about(request, TEXT_BUTTON_GONE, "", "gone", error);
 	if (find_server_script(request, button.target) == NULL)
-		return refuse(request, TEXT_ACCESS_DENIED, "", "denied", error);
+		return say_about(request, TEXT_ACCESS_DENIED, "", "denied", error);
 	return start(request, button.target, true, error);
 }
 
@@ -507,7 +506,7 @@ static int stop(struct request *request, const struct store_job *job, struct err
 {
 	request->wish->kind = WISH_STOP;
 	request->wish->job = *job;
-	return refuse(request, TEXT_STOP_STOPPING, job->script, "stopped", error);
+	return say_about(request, TEXT_STOP_STOPPING, job->script, "stopped", error);
 }
 
 /* By its name, with or without what follows the last dot. */
@@ -531,7 +530,7 @@ static int stop_named(struct request *request, const struct store_job *jobs[], s
 			return stop(request, jobs[i], error);
 	}
 	text_add_line(&shown, name, NAME_SHOWN_BYTES);
-	result = refuse(request, TEXT_STOP_UNKNOWN, buf_text(&shown), "not running", error);
+	result = say_about(request, TEXT_STOP_UNKNOWN, buf_text(&shown), "not running", error);
 	buf_free(&shown);
 	return result;
 }
@@ -562,12 +561,12 @@ int scripts_stop_button(struct request *request, struct error *error)
 	int64_t id = 0;
 
 	if (num_int64(request->target, 1, INT64_MAX, &id) != 0)
-		return refuse(request, TEXT_BUTTON_GONE, "", "gone", error);
+		return say_about(request, TEXT_BUTTON_GONE, "", "gone", error);
 	if (request->running != NULL)
 		job = running_find(request->running, id);
 	if (job == NULL)
-		return refuse(request, TEXT_STOP_OVER, "", "over", error);
+		return say_about(request, TEXT_STOP_OVER, "", "over", error);
 	if (strcmp(job->user, request->caller->link.user) != 0)
-		return refuse(request, TEXT_BUTTON_GONE, "", "gone", error);
+		return say_about(request, TEXT_BUTTON_GONE, "", "gone", error);
 	return stop(request, job, error);
 }
