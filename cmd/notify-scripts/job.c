@@ -102,7 +102,7 @@ static bool is_meant(const struct buf *output)
 	return result;
 }
 
-/* Events: what is no report comes as output after all. */
+/* Events: what is no report, or could not be sent, comes as output after all. */
 static int conclude_events(struct job *job, const struct child_result *result)
 {
 	struct error error = {.text = ""}, broken;
@@ -115,12 +115,13 @@ static int conclude_events(struct job *job, const struct child_result *result)
 			if (is_meant(&result->output))
 				error_set(&error, ERROR_INPUT, "Its report is not valid: %s", broken.text);
 		} else {
-			buf_clear(&job->withhold.held);
 			words = report.notify ? "sent" : "nothing";
 			if (report.notify)
 				code = deliver(job, &report, &error);
 			if (code != 0)
 				words = "failed";
+			else
+				buf_clear(&job->withhold.held);
 		}
 	}
 	withhold_release(&job->withhold, tell_output, job->stream);

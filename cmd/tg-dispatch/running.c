@@ -176,6 +176,15 @@ static enum text_id end_text(const struct executor_event *event)
 	return event->report == REPORT_FAILED ? TEXT_JOB_UNSENT : TEXT_JOB_EXIT;
 }
 
+/* Takes line over. */
+static char *put_above(const char *above, char *line)
+{
+	char *lines = xasprintf("%s\n%s", above, line);
+
+	free(line);
+	return lines;
+}
+
 static char *end_line(
     const struct config *config, const struct store_job *job, const struct executor_event *event)
 {
@@ -183,7 +192,7 @@ static char *end_line(
 	struct buf reason = BUF_INIT(512);
 	struct text_value values[] = {{"error", NULL}, {"script", job->script}, {"status", status},
 	    {"signal", signal}, {"duration", duration}, {NULL, NULL}};
-	char *line, *cut;
+	char *line;
 
 	snprintf(status, sizeof status, "%lld", (long long)event->status);
 	snprintf(signal, sizeof signal, "%lld", (long long)event->signal);
@@ -197,12 +206,13 @@ static char *end_line(
 	add_error(&reason, event->error);
 	values[0].value = buf_text(&reason);
 	line = words(config, event->kind == EXECUTOR_FAILED ? TEXT_JOB_FAILED : end_text(event), values);
+	/* What is wrong with a report, which was shown as it is. */
+	if (event->kind == EXECUTOR_FINISHED && event->report == REPORT_NONE && event->error != NULL)
+		line = put_above(buf_text(&reason), line);
+	if (event->cut)
+		line = put_above(text_get(config, TEXT_JOB_CUT), line);
 	buf_free(&reason);
-	if (!event->cut)
-		return line;
-	cut = xasprintf("%s\n%s", text_get(config, TEXT_JOB_CUT), line);
-	free(line);
-	return cut;
+	return line;
 }
 
 static const char *outcome_of(const struct executor_event *event)

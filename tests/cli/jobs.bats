@@ -350,6 +350,16 @@ has_document() {
 	say 1 "/run broken.sh"
 	wait_chat 1 "broken.sh: exit status 1"
 	[[ $(shown '[.[] | select(.text | contains("news.sh"))] | length') == 0 ]]
+	# What is wrong with a report is said under what was printed.
+	script wrong.sh "echo '{\"notify\": 5, \"message\": \"five\"}'"
+	say 1 "/run wrong.sh"
+	wait_chat 1 "wrong.sh: exit status 0"
+	says_last "Its report is not valid: "
+	says_last '"five"}'
+	script unsent.sh "echo '{\"notify\": true, \"message\": \"it broke\", \"image_path\": \"/nowhere.png\"}'"
+	say 1 "/run unsent.sh"
+	wait_chat 1 "unsent.sh: its report could not be sent: cannot open"
+	says_last "it broke"
 }
 
 # tg-exec has to know them, too.

@@ -276,6 +276,7 @@ has_picture() {
 	# Not linked, and then nobody to take it.
 	run -77 scripts run --stream --deliver r.sh
 	[[ $(jq -r '.error // empty' <<<"$output") == *' has no linked Telegram'* && $output != *'was not sent'* ]]
+	[[ $(jq -r '.text // empty' <<<"$output") == '{"notify":true,"message":"m"}' ]]
 	fails 77 'The report was not sent: root has no linked Telegram' run --deliver r.sh
 	stop_bot
 	stop sendd

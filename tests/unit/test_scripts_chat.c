@@ -499,6 +499,8 @@ static void the_end_of_a_job_is_said_in_words(void **state)
 	    {{.kind = EXECUTOR_FINISHED, .report = REPORT_NOTHING}, "disk.sh has nothing to report."},
 	    {{.kind = EXECUTOR_FINISHED, .report = REPORT_FAILED, .error = "no\nlink"},
 		"disk.sh: its report could not be sent: no?link"},
+	    {{.kind = EXECUTOR_FINISHED, .error = "It is\nwrong"},
+		"It is?wrong\\ndisk.sh: exit status 0, 1.2s"},
 	    {{.kind = EXECUTOR_FINISHED, .cut = true},
 		"There was more output than can be shown.\\ndisk.sh: exit status 0"},
 	    {{.kind = EXECUTOR_FAILED, .error = "Script not found"},
