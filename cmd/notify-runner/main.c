@@ -221,6 +221,9 @@ static int list_scripts(const struct options *options, const struct place *place
 
 	for (size_t i = 0; i < list.count; i++)
 		puts(list.items[i].name);
+	if (result == 0 && list.count == 0)
+		fprintf(stderr, "notify-runner: there is no script in %s, see notify-script(7)\n",
+		    place->scripts);
 	script_list_free(&list);
 	return result;
 }

@@ -108,8 +108,8 @@ pid_in() {
 	rmdir "$NOTES"
 	run -0 runner
 	[[ -z $output ]]
-	run -0 runner --list
-	[[ -z $output ]]
+	run -0 --separate-stderr runner --list
+	[[ -z $output && $stderr == "notify-runner: there is no script in $NOTES, see notify-script(7)" ]]
 }
 
 @test "the list names what would run, and says why another file would not" {
