@@ -439,4 +439,7 @@ ended_twice() {
 	[[ $status == 1 && $output != *uid=* ]]
 	run timeout 5 bash -c 'service root run --server other'
 	[[ $status == 1 && $output == *'a password is required'* ]]
+	# Nobody in a chat can give it arguments, so neither can who has taken over the service.
+	run timeout 5 bash -c 'service root run --server server --version'
+	[[ $status == 1 && $output == *'a password is required'* ]]
 }
