@@ -21,7 +21,7 @@
 enum { SWEEP_LIMIT_MS = 2000, SWEEP_PAUSE_MS = 20, STACK_BYTES = 64 << 10, EXIT_NOT_STARTED = 127 };
 
 /* Where the supervisor keeps what it needs. */
-enum { SOCKET_FD = STDERR_FILENO + 1, SIGNAL_FD, FIRST_OTHER_FD };
+enum { SOCKET_FD = STDERR_FILENO + 1, SIGNAL_FD };
 
 /* A request, taken apart; everything points into the message. */
 struct order {
@@ -361,16 +361,20 @@ static bool take_order(struct order *order, char *data)
 
 /* ---- its start ---- */
 
+/* All that the caller had open goes first: where it had as many as it may, there is room for no other. */
 static int take_descriptors(int socket)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC),
-	    high = fcntl(socket, F_DUPFD_CLOEXEC, FIRST_OTHER_FD);
 	sigset_t wanted;
+	int null;
 
-	if (null < 0 || high < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
-	    dup2(null, STDERR_FILENO) < 0 || dup3(high, SOCKET_FD, O_CLOEXEC) < 0)
+	if (socket != SOCKET_FD && dup3(socket, SOCKET_FD, O_CLOEXEC) < 0)
 		return -1;
 	(void)close_range(SIGNAL_FD, ~0U, 0);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+	    dup2(null, STDERR_FILENO) < 0)
+		return -1;
+	close(null);
 	sigemptyset(&wanted);
 	sigaddset(&wanted, SIGCHLD);
 	sigaddset(&wanted, SIGTERM);

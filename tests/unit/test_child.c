@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -553,6 +554,41 @@ static void limits(void **state)
 	result_free(&result);
 }
 
+/* With just so many as its pipes and its supervisor's connection take. */
+static void no_descriptor_to_spare(void **state)
+{
+	enum { OPEN_MAX_HERE = 60, NEEDED = 6 };
+	char *argv[] = {"/bin/echo", "here", NULL};
+	struct child_options options = {
+	    .argv = argv, .environment = environment, .timeout_ms = LONG_MS, .output_max_bytes = OUTPUT_MAX};
+	struct children *own = children_new();
+	struct child_result result;
+	struct child *child = NULL;
+	struct rlimit before, few;
+	struct error error = {.text = ""};
+	int fds[OPEN_MAX_HERE], count = 0, started;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = (struct rlimit){OPEN_MAX_HERE, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	while ((fds[count] = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)) >= 0)
+		count++;
+	for (int i = 0; i < NEEDED; i++)
+		close(fds[--count]);
+	started = child_start(own, &options, &child, &error);
+	while (count > 0)
+		close(fds[--count]);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_string_equal(error.text, "");
+	assert_int_equal(started, 0);
+	result = result_of(child);
+	children_free(own);
+	assert_int_equal(result.exit_status, 0);
+	assert_string_equal(buf_text(&result.output), "here\n");
+	result_free(&result);
+}
+
 static void told_to_stop(void **state)
 {
 	struct child *child =
@@ -683,6 +719,7 @@ int main(void)
 	    cmocka_unit_test(one_after_the_other),
 	    cmocka_unit_test(control_group),
 	    cmocka_unit_test(limits),
+	    cmocka_unit_test(no_descriptor_to_spare),
 	    cmocka_unit_test(told_to_stop),
 	    cmocka_unit_test(pieces_in_order),
 	    cmocka_unit_test(pieces_of_all_kinds),
