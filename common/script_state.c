@@ -69,7 +69,18 @@ static int parse(const struct buf *text, struct json_object *known, struct error
 	return result;
 }
 
-/* Fills known anew. -1 where the file is there and cannot be used. */
+/* Nothing is wrong with the file where only we cannot open it now. */
+static int read_text(const char *path, struct buf *text, struct error *error)
+{
+	errno = 0;
+	if (fd_read_file(path, text, error) == 0)
+		return 0;
+	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EIO)
+		error->kind = ERROR_TEMPORARY;
+	return -1;
+}
+
+/* Fills known anew. -1 where the file is there and cannot be used; ERROR_TEMPORARY: not now. */
 static int read_file(struct script_state *state, struct error *error)
 {
 	struct buf text = BUF_INIT(FILE_MAX_BYTES);
@@ -78,15 +89,15 @@ static int read_file(struct script_state *state, struct error *error)
 	json_object_put(state->known);
 	state->known = json_object_new_object();
 	if (access(state->path, F_OK) == 0 || errno != ENOENT)
-		result =
-		    fd_read_file(state->path, &text, error) == 0 ? parse(&text, state->known, error) : -1;
+		result = read_text(state->path, &text, error) == 0 ? parse(&text, state->known, error) : -1;
 	buf_free(&text);
 	return result;
 }
 
 static void note_damage(struct script_state *state, const struct error *why)
 {
-	snprintf(state->warning, sizeof state->warning, "state.json is put aside as .bad: %.180s", why->text);
+	snprintf(state->warning, sizeof state->warning, "state.json %s: %.180s",
+	    why->kind == ERROR_TEMPORARY ? "cannot be read now" : "is put aside as .bad", why->text);
 }
 
 struct script_state *script_state_read(const char *directory)
@@ -244,12 +255,15 @@ int script_state_save(struct script_state *state, int64_t now_ms, struct error *
 {
 	int fd = lock(state->path, error), result;
 	struct json_object *object;
-	struct error why;
 
 	if (fd < 0)
 		return -1;
-	if (read_file(state, &why) != 0) {
-		note_damage(state, &why);
+	if (read_file(state, error) != 0) {
+		note_damage(state, error);
+		if (error->kind == ERROR_TEMPORARY) {
+			close(fd);
+			return -1;
+		}
 		put_aside(state);
 	}
 	merge(state->known, state->changes);

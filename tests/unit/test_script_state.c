@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -240,6 +241,38 @@ static void what_stands_in_the_way_is_not_waited_for(void **unused)
 	script_state_free(state);
 }
 
+/* It is whole, whatever else is short. */
+static void a_file_that_cannot_be_opened_now_stays(void **unused)
+{
+	struct script_state *state = script_state_read(directory);
+	struct rlimit before, few;
+	struct error error;
+	int fd;
+
+	(void)unused;
+	set(state, "a", 3, true, "abc");
+	script_state_set_run(state, "a", NOW_MS);
+	save(state);
+	state = script_state_read(directory);
+	script_state_set_run(state, "b", NOW_MS);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+	assert_true(fd >= 0);
+	close(fd);
+	/* For the lock alone. */
+	few = (struct rlimit){(rlim_t)fd + 1, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_int_equal(script_state_save(state, NOW_MS, &error), -1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(error.kind, ERROR_TEMPORARY);
+	assert_int_equal(access(path_of("state.json.bad"), F_OK), -1);
+	save(state);
+	state = script_state_read(directory);
+	check(state, "a", NOW_MS, 3, true, "abc");
+	check(state, "b", NOW_MS, 0, false, "");
+	script_state_free(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +284,7 @@ int main(void)
 	    cmocka_unit_test_setup(entries_that_are_none_are_passed_over, clear),
 	    cmocka_unit_test_setup(who_holds_the_lock_is_not_waited_for_for_ever, clear),
 	    cmocka_unit_test_setup(what_stands_in_the_way_is_not_waited_for, clear),
+	    cmocka_unit_test_setup(a_file_that_cannot_be_opened_now_stays, clear),
 	};
 	int failed;
 
