@@ -332,10 +332,11 @@ static struct json_object *ask_cooling(const struct outgoing *outgoing)
 static void log_run(const struct runner *runner, int64_t duration_ms)
 {
 	const struct outgoing *outgoing = runner->outgoing;
+	size_t total = runner->total - runner->left_out;
 
-	runlog_add(runner->log, "run", "%zu scripts, %zu failed, %zu messages sent, %zu kept, %lld ms%s",
-	    runner->total - runner->left_out, runner->failed, outgoing->sent, outgoing->pending->count,
-	    (long long)duration_ms, runner->stopped ? ", ended early" : "");
+	runlog_add(runner->log, "run", "%zu script%s, %zu failed, %zu message%s sent, %zu kept, %lld ms%s",
+	    total, total == 1 ? "" : "s", runner->failed, outgoing->sent, outgoing->sent == 1 ? "" : "s",
+	    outgoing->pending->count, (long long)duration_ms, runner->stopped ? ", ended early" : "");
 }
 
 static void save_state(struct runner *runner)

@@ -314,7 +314,7 @@ pid_in() {
 	run -0 runner --skip-cooling
 	[[ -z $output && $(count '"hot"') == 3 && $(wc -l <"$DIR/home/ran") == 4 ]]
 	logged a.sh "not run: its cooldown runs until 20"
-	logged run "1 scripts, 0 failed, 0 messages sent"
+	logged run "1 script, 0 failed, 0 messages sent"
 	# Whose cooldown runs cannot be told: all run, and what they say waits.
 	stop sendd
 	run -75 runner --skip-cooling
