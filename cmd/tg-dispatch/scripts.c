@@ -111,7 +111,7 @@ static int say_away(struct request *request, struct error *error)
 
 /* ---- /scripts ---- */
 
-/* A time as notify-scripts tells it: one that it formatted is shown in the same way as its own "5m ago". */
+/* A time as notify-scripts tells it, which is shown in one unit, like its own "5m ago". */
 static const char *format_when(const struct request *request, const char *when, struct buf *text)
 {
 	char duration[WHEN_BYTES];
@@ -127,6 +127,7 @@ static const char *format_when(const struct request *request, const char *when, 
 	}
 	wall_ms = wall_ms < request->now_ms ? wall_ms : request->now_ms;
 	num_format_duration(request->now_ms - wall_ms, duration, sizeof duration);
+	duration[strcspn(duration, " ")] = '\0';
 	(void)text_format(text_get(request->config, TEXT_SCRIPTS_AGO), values, text, NULL, &error);
 	return buf_text(text);
 }

@@ -218,11 +218,11 @@ static void a_list_is_waited_for_and_shown_with_buttons(void **state)
 	assert_int_equal(f->out.len, 0);
 	assert_int_equal(
 	    say(f, 1, "/scripts",
-		"[{\"name\":\"disk.sh\",\"last_run\":\"5m ago\",\"last_sent\":\"1970-01-01T00:00:30Z\"},"
+		"[{\"name\":\"disk.sh\",\"last_run\":\"5m ago\",\"last_sent\":\"1970-01-01T00:00:00Z\"},"
 		"{\"name\":\"load.py\",\"last_run\":null},{\"name\":\"../x\"},7,{\"name\":null}]"),
 	    0);
 	assert_said(f,
-	    "disk.sh - last run: 5m ago, last sent: 30s ago\\nload.py - last run: never, last sent: never\"");
+	    "disk.sh - last run: 5m ago, last sent: 1m ago\\nload.py - last run: never, last sent: never\"");
 	data = data_of(f, "disk.sh");
 	assert_int_equal(strlen(data), strlen("run:") + 16);
 	free(data);
