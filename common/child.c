@@ -563,13 +563,21 @@ static int64_t first_overdue_ms(struct child *const *children, size_t count)
 	return first_ms;
 }
 
+/* Not those that have said it meanwhile: on_piece may take its time. */
 static void give_up_overdue(struct child *const *children, size_t count)
 {
 	int64_t now_ms = clock_monotonic_ms();
 
 	for (size_t i = 0; i < count; i++) {
-		if (children[i] != NULL && children[i]->supervisor != NULL &&
-		    children[i]->overdue_ms <= now_ms)
+		struct pollfd verdict = {.fd = -1, .events = POLLIN};
+
+		if (children[i] == NULL || children[i]->supervisor == NULL ||
+		    children[i]->overdue_ms > now_ms)
+			continue;
+		verdict.fd = children[i]->supervisor->socket;
+		if (poll(&verdict, 1, 0) > 0)
+			finish(children[i]);
+		else
 			give_up(children[i]);
 	}
 }

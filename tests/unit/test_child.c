@@ -421,12 +421,38 @@ static void supervisor_killed(void **state)
 	result_free(&result);
 }
 
-/* Its caller would wait for ever, and with it all other scripts of the account. */
+static void take_long(void *context, enum child_stream stream, const char *data, size_t len)
+{
+	(void)context;
+	(void)stream;
+	(void)data;
+	(void)len;
+	nanosleep(&(struct timespec){.tv_sec = 11}, NULL);
+}
+
+/*
+ * Its caller would wait for ever, and with it all other scripts of the account. One that has ended while the
+ * caller was busy is none of these.
+ */
 static void supervisor_stopped(void **state)
 {
-	struct child_result result = run_shell("echo $$ >pid; kill -STOP $PPID; sleep 60", 100);
+	struct child *stopped = start_shell("echo $$ >pid; kill -STOP $PPID; sleep 60", 100), *slow = NULL;
+	char *argv[] = {"/bin/echo", "here", NULL};
+	struct child_options options = {.argv = argv,
+	    .environment = environment,
+	    .timeout_ms = 100,
+	    .output_max_bytes = OUTPUT_MAX,
+	    .on_piece = take_long};
+	struct child_result result;
+	struct error error;
 
 	(void)state;
+	assert_int_equal(child_start(supervisors, &options, &slow, &error), 0);
+	result = result_of(slow);
+	assert_false(result.timed_out);
+	assert_int_equal(result.exit_status, 0);
+	result_free(&result);
+	result = result_of(stopped);
 	assert_true(result.timed_out);
 	assert_int_equal(result.signal, SIGKILL);
 	assert_goes(read_pid("pid"));
