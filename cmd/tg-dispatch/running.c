@@ -20,6 +20,8 @@ enum { NUMBER_BYTES = 24, DURATION_BYTES = 32, KEY_BYTES = 64, DATA_BYTES = 32, 
 /* At Telegram; shorter than between those that leave, so that none has to wait for the one before. */
 enum { EDIT_INTERVAL_MS = 2001 };
 
+enum { PAUSED_MS = 2000 }; /* between two looks whether a chat takes messages again */
+
 struct job {
 	struct store_job record;
 	int64_t start_ms;
@@ -28,7 +30,8 @@ struct job {
 	struct document document;
 	bool document_failed, document_told;
 	bool ended;
-	bool unheard; /* the chat is not its user's any more */
+	bool unheard;		 /* the chat is not its user's any more */
+	int64_t paused_until_ms; /* 0: the chat takes messages */
 };
 
 struct running {
@@ -373,8 +376,13 @@ static void keep_rest(struct job *job, const struct config *config)
 	buf_clear(rest);
 }
 
-/* Whether the chat is still that of the one who started the job; where that cannot be told, it is. */
-static bool is_heard(const struct job *job, struct store *store)
+enum hearing { HEARD, HEARD_LATER, UNHEARD };
+
+/*
+ * Whether the chat is still that of the one who started the job, and takes messages; where that cannot be
+ * told, both. The end is said in any case: what Telegram refuses of it is kept with the dead messages.
+ */
+static enum hearing hearing_of(const struct job *job, struct store *store)
 {
 	struct store_txn *txn;
 	struct store_link link;
@@ -382,10 +390,14 @@ static bool is_heard(const struct job *job, struct store *store)
 	int found;
 
 	if (store_begin_read(store, &txn, &error) != 0)
-		return true;
+		return HEARD;
 	found = store_link_of_chat(txn, job->record.chat, &link, &error);
 	store_abort(txn);
-	return found < 0 || (found == 1 && strcmp(link.user, job->record.user) == 0);
+	if (found < 0)
+		return HEARD;
+	if (found == 0 || strcmp(link.user, job->record.user) != 0)
+		return UNHEARD;
+	return link.paused && !job->ended ? HEARD_LATER : HEARD;
 }
 
 static bool wants_document(const struct job *job)
@@ -397,6 +409,9 @@ static void show_job(struct job *job, int64_t now_ms, struct buf *out)
 {
 	struct screen_message message;
 
+	if (job->paused_until_ms != 0)
+		screen_repeat(job->screen);
+	job->paused_until_ms = 0;
 	while (screen_next(job->screen, now_ms, &message))
 		show_message(job, &message, out);
 	if (wants_document(job))
@@ -411,11 +426,14 @@ static bool is_told(const struct job *job)
 
 static int64_t job_due_ms(const struct job *job)
 {
+	int64_t due_ms;
+
 	if (job->unheard)
 		return INT64_MAX;
 	if (wants_document(job))
 		return 0;
-	return screen_due_ms(job->screen);
+	due_ms = screen_due_ms(job->screen);
+	return !job->ended && due_ms < job->paused_until_ms ? job->paused_until_ms : due_ms;
 }
 
 void running_show(struct running *running, const struct config *config, struct store *store, int64_t now_ms,
@@ -424,16 +442,18 @@ void running_show(struct running *running, const struct config *config, struct s
 	*orphan = 0;
 	for (size_t i = 0; i < running->count; i++) {
 		struct job *job = &running->jobs[i];
+		enum hearing hearing;
 
 		keep_rest(job, config);
 		if (is_told(job) || job_due_ms(job) > now_ms || out->max - out->len < LINE_MAX_BYTES)
 			continue;
-		if (is_heard(job, store)) {
+		hearing = hearing_of(job, store);
+		if (hearing == HEARD)
 			show_job(job, now_ms, out);
-			continue;
-		}
-		job->unheard = true;
-		if (!job->ended) {
+		else if (hearing == HEARD_LATER)
+			job->paused_until_ms = now_ms + PAUSED_MS;
+		job->unheard = hearing == UNHEARD;
+		if (job->unheard && !job->ended) {
 			*orphan = job->record.id;
 			return;
 		}

@@ -56,7 +56,7 @@ void running_interrupt(struct running *running, const struct config *config, int
 /*
  * Appends what is to be said now. A chat that does not belong to the one who started a job any more is told
  * nothing; *orphan is such a job that should be stopped, 0: none. What is due behind it is left for the next
- * call.
+ * call. While a chat refuses messages what runs is kept until it takes them again.
  */
 void running_show(struct running *running, const struct config *config, struct store *store, int64_t now_ms,
     struct buf *out, int64_t *orphan);

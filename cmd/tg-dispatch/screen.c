@@ -434,6 +434,14 @@ bool screen_next(struct screen *screen, int64_t now_ms, struct screen_message *m
 	return false;
 }
 
+void screen_repeat(struct screen *screen)
+{
+	for (size_t i = 0; i < screen->count; i++) {
+		free(screen->parts[i].shown_text);
+		screen->parts[i].shown_text = NULL;
+	}
+}
+
 /* ---- the end ---- */
 
 /* How much of the text of a part that is shown can stay there, so that what follows is a message of its own.

@@ -60,6 +60,9 @@ struct screen_message {
 /* What is to be sent now; to be called until it returns false. */
 bool screen_next(struct screen *screen, int64_t now_ms, struct screen_message *message);
 
+/* What was sent may not have arrived: all of it is said again. An edit that changes nothing does no harm. */
+void screen_repeat(struct screen *screen);
+
 /* When screen_next has something to say next if nothing happens; INT64_MAX: never. */
 int64_t screen_due_ms(struct screen *screen);
 

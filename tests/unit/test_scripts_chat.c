@@ -51,15 +51,20 @@ static struct json_object *parse(const char *text)
 	return object;
 }
 
-static void put_link(struct fixture *f, int64_t chat, const char *user)
+static void put_link_as(struct fixture *f, int64_t chat, const char *user, bool paused)
 {
-	struct store_link link = {.chat = chat, .linked_ms = 1};
+	struct store_link link = {.chat = chat, .linked_ms = 1, .paused = paused};
 	struct store_txn *txn;
 
 	snprintf(link.user, sizeof link.user, "%s", user);
 	assert_int_equal(store_begin(f->dispatch.store, &txn, &f->error), 0);
 	assert_int_equal(store_link_put(txn, &link, &f->error), 0);
 	assert_int_equal(store_commit(txn, &f->error), 0);
+}
+
+static void put_link(struct fixture *f, int64_t chat, const char *user)
+{
+	put_link_as(f, chat, user, false);
 }
 
 static int setup(void **state)
@@ -569,6 +574,34 @@ static void a_chat_that_is_unlinked_hears_no_more(void **state)
 	assert_true(running_has_ended(f->running));
 }
 
+/* Who blocks the bot for a while misses nothing, and not every edit becomes a dead message meanwhile. */
+static void a_chat_that_refuses_messages_is_told_when_it_takes_them_again(void **state)
+{
+	struct fixture *f = *state;
+	int64_t job = run(f, 1, "/run disk.sh", DISK), orphan = 0;
+	struct executor_event end = finished(job);
+	char *user = xstrdup(running_find(f->running, job)->user);
+
+	print(f, job, "one\n", 0);
+	show(f, 1000, &orphan);
+	put_link_as(f, 1, user, true);
+	print(f, job, "two\n", 2000);
+	show(f, 4000, &orphan);
+	assert_int_equal(f->out.len + (size_t)orphan, 0);
+	assert_in_range(running_due_ms(f->running), 4001, 10000);
+	put_link_as(f, 1, user, false);
+	show(f, 10000, &orphan);
+	assert_said(f, "\"text\":\"one\\ntwo\"");
+	print(f, job, "three\n", 11000);
+	put_link_as(f, 1, user, true);
+	show(f, 14000, &orphan);
+	assert_int_equal(f->out.len, 0);
+	running_event(f->running, &f->config, &end, 14001);
+	show(f, 14001, &orphan);
+	assert_said(f, "exit status 0");
+	free(user);
+}
+
 /* However many there are, each is stopped. */
 static void all_jobs_of_a_chat_that_is_unlinked_are_stopped(void **state)
 {
@@ -799,6 +832,7 @@ int main(void)
 	    TEST(the_end_of_a_job_is_said_in_words),
 	    TEST(a_live_message_has_a_key_and_a_button_that_its_end_takes_away),
 	    TEST(a_chat_that_is_unlinked_hears_no_more),
+	    TEST(a_chat_that_refuses_messages_is_told_when_it_takes_them_again),
 	    TEST(all_jobs_of_a_chat_that_is_unlinked_are_stopped),
 	    TEST(the_rest_is_a_document_with_the_last_line),
 	    TEST(what_a_restart_interrupted_is_told_twice_under_one_key_and_then_forgotten),
