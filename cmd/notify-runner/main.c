@@ -294,6 +294,8 @@ static int catch_signals(struct error *error)
 			sigaddset(&caught, numbers[i]);
 	}
 	signal(SIGPIPE, SIG_IGN);
+	/* A file that may not grow is an error like another. */
+	signal(SIGXFSZ, SIG_IGN);
 	fd = signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0 || sigprocmask(SIG_BLOCK, &caught, NULL) != 0)
 		return error_errno(error, ERROR_TEMPORARY, "cannot catch signals");

@@ -25,6 +25,8 @@ static int open_signals(struct error *error)
 	(void)sigaction(SIGCHLD, &fresh, NULL);
 	fresh.sa_handler = SIG_IGN;
 	(void)sigaction(SIGPIPE, &fresh, NULL);
+	/* A file that may not grow is an error like another. */
+	(void)sigaction(SIGXFSZ, &fresh, NULL);
 	fd = signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0 || sigprocmask(SIG_SETMASK, &caught, NULL) != 0)
 		return error_errno(error, ERROR_TEMPORARY, "cannot catch signals");

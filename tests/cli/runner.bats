@@ -102,6 +102,14 @@ pid_in() {
 	[[ $stderr == "notify-runner: $CONFIG:"* ]]
 }
 
+@test "files that may not grow are told as an error, also to those who run scripts" {
+	says a.sh '{"notify":false}'
+	runner
+	head -c 200000 /dev/zero | tr '\0' '\n' >>"$STATE/logs/runner.log"
+	run -0 --separate-stderr bash -c 'ulimit -f 100; notify-runner --home "$1"' bash "$DIR/home"
+	[[ $stderr == *"cannot write $STATE/logs/runner.log"* ]]
+}
+
 @test "no scripts: quiet, and nothing to do" {
 	run -0 runner
 	[[ -z $output ]]
