@@ -45,7 +45,7 @@ make_linked_store() {
 @test "whenever the power fails, what was answered 200 is on the disk" {
 	needs_strace
 	make_linked_store
-	power_holds cut "$BIN" "$DIR/runs" "$DIR/store" "${POWER_IMAGES:-100}"
+	power_holds cut "$BIN" "$DIR/runs" "$DIR/store" "${POWER_IMAGES:-$(often 100)}"
 }
 
 @test "nor is the first message in a new store lost with the power" {
@@ -66,5 +66,5 @@ make_linked_store() {
 }
 
 @test "nothing answered 200 is lost by SIGKILL while many clients submit" {
-	power_holds kill "$BIN" "$DIR/runs" "${POWER_KILLS:-20}"
+	power_holds kill "$BIN" "$DIR/runs" "${POWER_KILLS:-$(often 20)}"
 }
