@@ -252,6 +252,19 @@ static int explain(
 	return error_errno(error, ERROR_PERMANENT, "cannot execute %s", program);
 }
 
+/* One that does not answer was stopped, maybe by the program, which runs by then: it is killed. */
+static int receive_start(const struct supervisor *supervisor, struct child_start_answer *answer)
+{
+	struct pollfd poller = {.fd = supervisor->socket, .events = POLLIN};
+	int64_t end_ms = clock_monotonic_ms() + OVERDUE_MS, left_ms = OVERDUE_MS;
+
+	while (left_ms > 0 && poll(&poller, 1, (int)left_ms) <= 0)
+		left_ms = end_ms - clock_monotonic_ms();
+	if (poller.revents == 0)
+		kill(supervisor->pid, SIGKILL);
+	return receive(supervisor, answer, sizeof *answer);
+}
+
 /*
  * Supervisors that were idle may be gone; then the next one is asked. Once one has the request no other gets
  * it: without an answer it was killed, maybe by the program.
@@ -269,7 +282,7 @@ static struct supervisor *request_start(struct children *children, const struct 
 		if (supervisor == NULL)
 			return NULL;
 		if (send_request(supervisor, message, fds) == 0) {
-			if (receive(supervisor, answer, sizeof *answer) != 0)
+			if (receive_start(supervisor, answer) != 0)
 				*answer = (struct child_start_answer){STEP_STARTED, 0};
 			return supervisor;
 		}
