@@ -4,6 +4,7 @@
  * handed in.
  */
 #include "store.h"
+#include "store_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +23,7 @@
 enum { MAP_BYTES = 64 << 20, FOUND_MAX = 16 };
 
 struct fixture {
-	char directory[64];
+	char directory[STORE_FIXTURE_PATH_BYTES];
 	struct store *store;
 	struct store_txn *txn;
 	struct error error;
@@ -35,30 +36,16 @@ static int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof *f);
 
-	snprintf(f->directory, sizeof f->directory, "/tmp/tgt-store.XXXXXX");
-	assert_non_null(mkdtemp(f->directory));
-	assert_int_equal(store_open(f->directory, MAP_BYTES, &f->store, &f->error), 0);
-	assert_int_equal(store_begin(f->store, &f->txn, &f->error), 0);
+	store_fixture_open(f->directory, MAP_BYTES, &f->store, &f->txn);
 	*state = f;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	static const char *const names[] = {"data.mdb", "lock.mdb", "spool", NULL};
 	struct fixture *f = *state;
 
-	if (f->txn != NULL)
-		store_abort(f->txn);
-	store_close(f->store);
-	for (const char *const *name = names; *name != NULL; name++) {
-		char *path = path_join(f->directory, *name);
-
-		if (unlink(path) != 0)
-			(void)rmdir(path);
-		free(path);
-	}
-	rmdir(f->directory);
+	store_fixture_remove(f->directory, f->store, f->txn);
 	free(f);
 	return 0;
 }
