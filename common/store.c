@@ -45,6 +45,8 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_HOLDS] = "holds",
     [TABLE_JOBS] = "jobs",
     [TABLE_BUTTONS] = "buttons",
+    [TABLE_DRAFTS] = "drafts",
+    [TABLE_DRAFT_AGES] = "draft_ages",
 };
 
 /* File systems on which LMDB's shared memory map and locks do not work. */

@@ -406,7 +406,7 @@ int store_job_next(struct store_txn *txn, int64_t after_id, struct store_job *jo
 
 /* ---- buttons: what does not fit into 64 bytes, or must not be seen, or must not be made up ---- */
 
-enum { STORE_BUTTON_BYTES = 17, STORE_ACTION_BYTES = 33, STORE_TARGET_BYTES = 257 };
+enum { STORE_BUTTON_BYTES = 17, STORE_ACTION_BYTES = 33, STORE_TARGET_BYTES = 1025 };
 enum { STORE_BUTTONS_MAX = 100000 };
 #define STORE_BUTTON_KEEP_MS (90 * INT64_C(86400000))
 
@@ -427,6 +427,27 @@ int store_button_put(struct store_txn *txn, const struct store_button *button, c
     struct error *error);
 /* What an id stands for; anything may be handed in as an id. 1, 0, -1. */
 int store_button_get(struct store_txn *txn, const char *id, struct store_button *button, struct error *error);
+
+/* ---- drafts: what a button stands for that is too large for one ---- */
+
+enum { STORE_DRAFT_MAX_BYTES = 65536, STORE_DRAFTS_PER_USER = 50, STORE_DRAFTS_MAX = 5000 };
+#define STORE_DRAFT_KEEP_MS (7 * INT64_C(86400000))
+
+/*
+ * Keeps a text for user (an account, or whoever else it is for, under a name that no account has) and writes
+ * its id: 16 random characters of A-Za-z0-9_-. It lasts STORE_DRAFT_KEEP_MS, and less where the user comes to
+ * more than STORE_DRAFTS_PER_USER, or all come to more than STORE_DRAFTS_MAX: then the oldest goes.
+ * ERROR_INPUT where it is longer than STORE_DRAFT_MAX_BYTES.
+ */
+int store_draft_put(struct store_txn *txn, const char *user, const char *text, size_t len, int64_t now_ms,
+    char id[STORE_BUTTON_BYTES], struct error *error);
+/* Appends the text; anything may be handed in as an id. 1; 0 where this user has none of that id (any more).
+ */
+int store_draft_get(struct store_txn *txn, const char *user, const char *id, int64_t now_ms, struct buf *text,
+    struct error *error);
+/* The same, and it is gone: what may happen once. */
+int store_draft_take(struct store_txn *txn, const char *user, const char *id, int64_t now_ms,
+    struct buf *text, struct error *error);
 
 /* ---- what is held ---- */
 

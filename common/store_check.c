@@ -255,6 +255,36 @@ static int check_buttons(struct check *check, struct error *error)
 	return found;
 }
 
+/* Both tables of the drafts say the same. */
+static int check_drafts(struct check *check, struct error *error)
+{
+	struct store_key key, other;
+	MDB_val value, none;
+	int found;
+
+	for (key_init(&key); (found = table_seek(check->txn, TABLE_DRAFTS, &key, &value, error)) == 1;
+	     key_increment(&key)) {
+		if (value.mv_size < INT_BYTES) {
+			find(check, "a draft has %zu bytes", value.mv_size);
+			continue;
+		}
+		draft_age_key(&other, int64_read(value.mv_data), &key);
+		if (!has(check, TABLE_DRAFT_AGES, &other, &none))
+			find(check, "draft of %.64s: it will never be forgotten", (const char *)key.bytes);
+	}
+	if (found < 0)
+		return -1;
+	for (key_init(&key); (found = table_seek(check->txn, TABLE_DRAFT_AGES, &key, &value, error)) == 1;
+	     key_increment(&key)) {
+		key_init(&other);
+		if (key.len > INT_BYTES)
+			key_add_bytes(&other, key.bytes + INT_BYTES, key.len - INT_BYTES);
+		if (other.len == 0 || !has(check, TABLE_DRAFTS, &other, &none))
+			find(check, "draft ages: an entry without its draft");
+	}
+	return found;
+}
+
 static bool check_link(void *context, const struct store_link *link)
 {
 	struct check *check = context;
@@ -276,7 +306,7 @@ static int check_all(struct check *check, struct error *error)
 	    check_pointers(check, TABLE_SCHEDULED, "schedule", error) != 0 ||
 	    check_owners(check, error) != 0 || check_counts(check, error) != 0 ||
 	    check_cooldowns(check, error) != 0 || check_jobs(check, error) != 0 ||
-	    check_buttons(check, error) != 0)
+	    check_buttons(check, error) != 0 || check_drafts(check, error) != 0)
 		return -1;
 	return store_links_each(check->txn, NULL, check_link, check, error);
 }

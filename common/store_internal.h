@@ -37,6 +37,8 @@ enum store_table {
 	TABLE_HOLDS,	  /* user, "" for everything -> nothing */
 	TABLE_JOBS,	  /* id -> state, whose script, chat, time */
 	TABLE_BUTTONS, /* keyed hash of what it holds, see store_button_put -> time, user, action, target */
+	TABLE_DRAFTS,  /* user, random id -> time, text */
+	TABLE_DRAFT_AGES, /* time, user, random id -> nothing */
 	TABLE_COUNT
 };
 
@@ -120,6 +122,10 @@ int job_decode(const struct store_key *key, const MDB_val *value, struct store_j
 int button_decode(const MDB_val *value, struct store_button *button, struct error *error);
 /* The key of a button, which depends on what it holds. */
 void button_id(const struct store *store, const struct store_button *button, char id[STORE_BUTTON_BYTES]);
+
+/* The two keys of a draft. */
+void draft_key(struct store_key *key, const char *user, const char *id);
+void draft_age_key(struct store_key *age, int64_t time_ms, const struct store_key *key);
 
 /* ---- messages: store_record.c ---- */
 
