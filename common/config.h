@@ -18,11 +18,23 @@ struct config_list {
 	size_t count;
 };
 
+/* A header of the requests to a service: its value, or the file that holds it; the other is NULL. */
+struct config_header {
+	char *name;
+	char *value, *value_file;
+};
+
 /* An HTTP service behind a route; url NULL: the route goes elsewhere, and the numbers are 0. */
 struct config_http {
 	char *url;
-	int64_t timeout_ms;
+	char *method;	     /* "POST" or "GET"; NULL: POST */
+	char *socket;	     /* of a service on this host; NULL: the URL says where it is */
+	char *template_text; /* makes a text of the answer; NULL: the answer says what to send */
+	int64_t timeout_ms;  /* of all tries together */
 	int64_t retries;
+	int64_t answer_max_bytes; /* 0: ASK_ANSWER_BYTES of tg-dispatch */
+	struct config_header *headers;
+	size_t headers_count;
 };
 
 struct config_target {

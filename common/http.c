@@ -260,8 +260,10 @@ static void fill_answer(struct http_transfer *transfer, CURLcode code)
 {
 	struct http_answer *answer = &transfer->answer;
 	curl_off_t retry_after = 0;
+	char *type = NULL;
 	long status = 0;
 
+	answer->answer_begun = transfer->header_bytes > 0 || answer->body.len > 0;
 	answer->request_sent = transfer->asked_to_send && bytes_written(transfer) > 0;
 	answer->retry_after_s = -1;
 	if (transfer->unreadable || transfer->read_failed)
@@ -272,6 +274,8 @@ static void fill_answer(struct http_transfer *transfer, CURLcode code)
 	}
 	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
 	answer->status = (int)status;
+	if (curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK && type != NULL)
+		snprintf(answer->content_type, sizeof answer->content_type, "%s", type);
 	if (curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK &&
 	    retry_after > 0)
 		answer->retry_after_s = retry_after;

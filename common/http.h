@@ -65,10 +65,12 @@ enum http_failure {
 struct http_answer {
 	enum http_failure failure;
 	bool request_sent;     /* all or part of the request may have reached the server */
+	bool answer_begun;     /* something came back, whatever became of it */
 	int status;	       /* 0 where failure is not HTTP_ANSWERED */
 	int64_t retry_after_s; /* Retry-After header in seconds; -1: none */
 	struct buf body;
-	char reason[128]; /* one short phrase for failure, without URL or header; "" when answered */
+	char content_type[64]; /* as the header has it, cut where it is longer; "": none */
+	char reason[128];      /* one short phrase for failure, without URL or header; "" when answered */
 };
 
 struct http_client;

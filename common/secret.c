@@ -91,6 +91,34 @@ static int load_open_file(int fd, const char *path, bool private, char **token, 
 	return result;
 }
 
+static int read_open_file(int fd, const char *path, struct buf *text, struct error *error)
+{
+	size_t before = text->len;
+
+	if (check_file(fd, path, true, error) != 0)
+		return -1;
+	if (fd_read_all(fd, text) != 0)
+		return error_errno(error, ERROR_CONFIG, "cannot read %s", path);
+	if (text->len > before && memchr(text->data + before, '\0', text->len - before) != NULL)
+		return error_set(error, ERROR_CONFIG, "%s contains a NUL character", path);
+	while (text->len > before && strchr(" \t\r\n", text->data[text->len - 1]) != NULL)
+		text->data[--text->len] = '\0';
+	if (text->len == before)
+		return error_set(error, ERROR_CONFIG, "%s is empty", path);
+	return 0;
+}
+
+int secret_read_file(const char *path, struct buf *text, struct error *error)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), result;
+
+	if (fd < 0)
+		return error_errno(error, ERROR_CONFIG, "cannot open %s", path);
+	result = read_open_file(fd, path, text, error);
+	close(fd);
+	return result;
+}
+
 /* 1: loaded; 0: there is no such file; -1: an error. */
 static int load_file(const char *path, bool private, char **token, struct error *error)
 {

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "buf.h"
 #include "error.h"
 
 /* Whether text has the form of a token: 1-20 digits, a colon, 20-100 of A-Za-z0-9_-. */
@@ -22,6 +23,13 @@ bool secret_is_token(const char *text);
  */
 int secret_load_token(const char *token_file, char **token, struct error *error);
 void secret_free(char *secret);
+
+/*
+ * Appends what a file holds that neither group nor others can read or write, without white space at its end.
+ * ERROR_CONFIG where it is empty, contains a NUL character, is no regular file or is open to others. The
+ * caller wipes text.
+ */
+int secret_read_file(const char *path, struct buf *text, struct error *error);
 
 /* Makes this process leave no core and refuse debuggers of other users (PR_SET_DUMPABLE, RLIMIT_CORE). */
 int secret_protect_process(struct error *error);
