@@ -222,6 +222,8 @@ struct store_message {
 	struct json_object *parameters;
 	struct store_file files[STORE_FILES_MAX];
 	size_t files_count;
+	/* A call as JSON: whoever buries the message queues it for the same chat. NULL: none. */
+	char *otherwise;
 	int64_t ended_ms;   /* when it was delivered, or died; 0 before */
 	int64_t message_id; /* only of STORE_DELIVERED */
 	bool uncertain;	    /* it died, but may have been delivered */

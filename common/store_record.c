@@ -63,6 +63,7 @@ void store_message_free(struct store_message *message)
 	free(message->reply_key);
 	free(message->method);
 	free(message->parameters_text);
+	free(message->otherwise);
 	json_object_put(message->parameters);
 	*message = (struct store_message){0};
 }
@@ -80,9 +81,9 @@ int store_message_parse(struct store_message *message, struct error *error)
 
 /*
  * A record: RECORD_VERSION, the numbers, the texts each with its '\0' (empty: none), the number of files, and
- * three texts for each of them.
+ * three texts for each of them. RECORD_OTHERWISE instead of RECORD_VERSION: one more text, otherwise.
  */
-enum { RECORD_VERSION = 2, RECORD_NUMBERS = 9, RECORD_MAX = 64 << 20 };
+enum { RECORD_VERSION = 2, RECORD_OTHERWISE = 3, RECORD_NUMBERS = 9, RECORD_MAX = 64 << 20 };
 
 static void put_numbers(struct buf *record, const struct store_message *message)
 {
@@ -104,7 +105,8 @@ static void put_text(struct buf *record, const char *text)
 
 static void encode(struct buf *record, const struct store_message *message)
 {
-	unsigned char version = RECORD_VERSION, files = (unsigned char)message->files_count;
+	unsigned char version = message->otherwise != NULL ? RECORD_OTHERWISE : RECORD_VERSION;
+	unsigned char files = (unsigned char)message->files_count;
 
 	buf_add(record, &version, 1);
 	put_numbers(record, message);
@@ -123,6 +125,8 @@ static void encode(struct buf *record, const struct store_message *message)
 		put_text(record, message->files[i].spool);
 		put_text(record, message->files[i].name);
 	}
+	if (message->otherwise != NULL)
+		put_text(record, message->otherwise);
 }
 
 int message_put(
@@ -227,12 +231,16 @@ static void take_message(struct reader *reader, struct store_message *message)
 int message_decode(int64_t id, const MDB_val *value, struct store_message *message, struct error *error)
 {
 	struct reader reader = {.at = value->mv_data};
+	unsigned version;
 
 	*message = (struct store_message){.id = id};
 	reader.end = reader.at + value->mv_size;
-	reader.bad = take_byte(&reader) != RECORD_VERSION;
+	version = take_byte(&reader);
+	reader.bad = version != RECORD_VERSION && version != RECORD_OTHERWISE;
 	if (!reader.bad)
 		take_message(&reader, message);
+	if (!reader.bad && version == RECORD_OTHERWISE)
+		message->otherwise = take_text(&reader);
 	if (!reader.bad && message->method != NULL && reader.at == reader.end)
 		return 0;
 	store_message_free(message);

@@ -114,7 +114,8 @@ static int attempt(
 	if (misdirected < 0)
 		return -1;
 	/* Its outcome was never recorded: a crash in state M2. */
-	if (message->started && sendd->config->delivery.policy == POLICY_AT_MOST_ONCE)
+	if (message->started && sendd->config->delivery.policy == POLICY_AT_MOST_ONCE &&
+	    !outcome_may_repeat(message))
 		end_without_attempt(sendd, message, OUTCOME_UNCERTAIN,
 		    "an attempt was interrupted; it may have been delivered");
 	else if (misdirected)
@@ -369,6 +370,7 @@ static void tell(const struct delivery *delivery)
 	    [OUTCOME_NO_REPLY] = {LOG_INFO, "message goes as no reply"},
 	    [OUTCOME_SEND_ANEW] = {LOG_INFO, "edit goes as a new message"},
 	    [OUTCOME_MOVE] = {LOG_INFO, "chat has moved"},
+	    [OUTCOME_OTHERWISE] = {LOG_WARNING, "message dead, another takes its place"},
 	    [OUTCOME_DEAD] = {LOG_WARNING, "message dead"},
 	    [OUTCOME_UNCERTAIN] = {LOG_WARNING, "message uncertain"},
 	};
@@ -417,7 +419,8 @@ static void note_left(struct sendd *sendd, const struct delivery *delivery)
 
 static bool leaves_queue(enum outcome_action action)
 {
-	return action == OUTCOME_DELIVERED || action == OUTCOME_DEAD || action == OUTCOME_UNCERTAIN;
+	return action == OUTCOME_DELIVERED || action == OUTCOME_OTHERWISE || action == OUTCOME_DEAD ||
+	       action == OUTCOME_UNCERTAIN;
 }
 
 static void reschedule(struct sendd *sendd, const struct delivery *delivery)

@@ -130,9 +130,44 @@ static int read_class(struct json_object *own, enum store_class *class, struct e
 	return error_set(error, ERROR_INPUT, "\"class\" is reply, notification or bulk");
 }
 
-/* What a call says to us and not to Telegram. */
-static int read_own(
-    struct json_object *call, struct store_message *message, int64_t *interval_ms, struct error *error)
+/* NULL, or how the call is made. */
+static const char *read_method(struct json_object *call, struct error *error)
+{
+	const char *method = NULL;
+
+	if (!json_object_is_type(call, json_type_object) ||
+	    json_get_text(call, "method", &method, error) <= 0 || method[0] == '\0' ||
+	    method[strspn(method, letters)] != '\0') {
+		error_set(error, ERROR_INPUT, "a call needs a \"method\" of letters");
+		return NULL;
+	}
+	return method;
+}
+
+/* What is queued where the call dies: one without files, for the same chat, and nothing beyond it. */
+static int read_otherwise(
+    struct json_object *own, int64_t chat, struct json_object **otherwise, struct error *error)
+{
+	int64_t its_chat = chat;
+	const char *path;
+	int found = json_get_object(own, "otherwise", otherwise, error);
+
+	if (found < 1)
+		return found;
+	if (read_method(*otherwise, error) == NULL ||
+	    json_get_int64(*otherwise, "chat_id", &its_chat, error) < 0)
+		return -1;
+	if (its_chat != chat)
+		return error_set(error, ERROR_INPUT, "\"otherwise\" goes to the chat of its call");
+	if (json_object_object_get_ex(*otherwise, own_member, NULL) ||
+	    file_parameter(*otherwise, &path) != NULL)
+		return error_set(error, ERROR_INPUT, "\"otherwise\" takes no file and no \"tgtools\"");
+	return 0;
+}
+
+/* What a call says to us and not to Telegram; otherwise is borrowed. */
+static int read_own(struct json_object *call, struct store_message *message, int64_t *interval_ms,
+    struct json_object **otherwise, struct error *error)
 {
 	struct json_object *own = NULL;
 	const char *key = NULL;
@@ -142,7 +177,8 @@ static int read_own(
 	if (found < 1)
 		return found;
 	if (read_class(own, &message->class, error) < 0 || json_get_text(own, "key", &key, error) < 0 ||
-	    json_get_int64(own, "interval_ms", interval_ms, error) < 0)
+	    json_get_int64(own, "interval_ms", interval_ms, error) < 0 ||
+	    read_otherwise(own, message->chat, otherwise, error) < 0)
 		return -1;
 	if (key != NULL && (key[0] == '\0' || strlen(key) > MESSAGE_KEY_MAX_BYTES))
 		return error_set(error, ERROR_INPUT, "\"key\" has 1 to %d bytes", MESSAGE_KEY_MAX_BYTES);
@@ -170,17 +206,20 @@ static int queue_call(struct sendd *sendd, struct store_txn *txn, struct op *op,
     int64_t *id, struct error *error)
 {
 	struct store_message message = {.class = STORE_REPLY, .accepted_ms = clock_wall_ms(), .user = ""};
-	const char *method = NULL;
+	const char *method = read_method(call, error);
+	struct json_object *otherwise = NULL;
 	int64_t interval_ms;
 	int result;
 
-	if (!json_object_is_type(call, json_type_object) ||
-	    json_get_text(call, "method", &method, error) <= 0 || method[0] == '\0' ||
-	    method[strspn(method, letters)] != '\0')
-		return error_set(error, ERROR_INPUT, "a call needs a \"method\" of letters");
-	if (json_get_int64(call, "chat_id", &message.chat, error) < 0 ||
-	    read_own(call, &message, &interval_ms, error) != 0 || add_file(op, call, &message, error) != 0)
+	if (method == NULL || json_get_int64(call, "chat_id", &message.chat, error) < 0 ||
+	    read_own(call, &message, &interval_ms, &otherwise, error) != 0 ||
+	    add_file(op, call, &message, error) != 0)
 		return -1;
+	/* Its chat may become another before it is needed. */
+	if (otherwise != NULL) {
+		json_object_object_del(otherwise, "chat_id");
+		message.otherwise = (char *)json_line(otherwise);
+	}
 	message.method = (char *)method;
 	message.parameters =
 	    call_parameters(call, message.files_count > 0 ? message.files[0].parameter : NULL);

@@ -144,7 +144,12 @@ static struct outcome when(bool possible, enum outcome_action action)
 	return (struct outcome){.action = possible ? action : OUTCOME_DEAD};
 }
 
-struct outcome outcome_decide(const struct telegram_reply *reply, const struct store_message *message,
+bool outcome_may_repeat(const struct store_message *message)
+{
+	return message->method != NULL && strcasecmp(message->method, "deleteMessage") == 0;
+}
+
+static struct outcome decide(const struct telegram_reply *reply, const struct store_message *message,
     const struct outcome_rules *rules, int64_t now_ms)
 {
 	switch (reply->verdict) {
@@ -156,7 +161,7 @@ struct outcome outcome_decide(const struct telegram_reply *reply, const struct s
 	case TELEGRAM_CONFLICT: /* none that sends; it was not carried out */
 		return back_off(message, rules, now_ms);
 	case TELEGRAM_UNCERTAIN:
-		if (rules->policy == POLICY_AT_MOST_ONCE)
+		if (rules->policy == POLICY_AT_MOST_ONCE && !outcome_may_repeat(message))
 			return (struct outcome){.action = OUTCOME_UNCERTAIN};
 		return back_off(message, rules, now_ms);
 	case TELEGRAM_PLAIN_TEXT:
@@ -182,6 +187,16 @@ struct outcome outcome_decide(const struct telegram_reply *reply, const struct s
 		break;
 	}
 	return (struct outcome){.action = OUTCOME_DEAD};
+}
+
+struct outcome outcome_decide(const struct telegram_reply *reply, const struct store_message *message,
+    const struct outcome_rules *rules, int64_t now_ms)
+{
+	struct outcome outcome = decide(reply, message, rules, now_ms);
+
+	if (outcome.action == OUTCOME_DEAD && message->otherwise != NULL)
+		outcome.action = OUTCOME_OTHERWISE;
+	return outcome;
 }
 
 static const char *cause_of_failure(const struct telegram_reply *reply)

@@ -22,6 +22,7 @@ enum outcome_action {
 	OUTCOME_NO_REPLY,     /* again at once, without reply_parameters */
 	OUTCOME_SEND_ANEW,    /* again at once: what was an edit, as a new message */
 	OUTCOME_MOVE,	      /* again at once, to the chat that took this one's place */
+	OUTCOME_OTHERWISE,    /* dead, but what was to be done then takes its place */
 	OUTCOME_DEAD,
 	OUTCOME_UNCERTAIN, /* kept; it may have been delivered */
 };
@@ -46,6 +47,9 @@ enum { OUTCOME_BAD_TOKEN_HOLD_MS = 60000 };
 /* message->attempts counts the one that was just made. */
 struct outcome outcome_decide(const struct telegram_reply *reply, const struct store_message *message,
     const struct outcome_rules *rules, int64_t now_ms);
+
+/* Whether a second time changes nothing, so that what may have been delivered can be sent again. */
+bool outcome_may_repeat(const struct store_message *message);
 
 /* Why it was not simply delivered, in one word for a metric, such as "429", "5xx" or "dns"; "" where it was.
  */

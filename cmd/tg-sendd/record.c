@@ -168,6 +168,7 @@ static int queue_file(struct sendd *sendd, const struct store_message *message, 
 
 	file.key = NULL;
 	file.reply_key = NULL;
+	file.otherwise = NULL;
 	file.started = false;
 	file.attempts = 0;
 	file.method = (char *)message_send_document;
@@ -313,7 +314,47 @@ static int record_delivered(
 	return leave_queue(sendd, delivery, txn, message_id, error);
 }
 
-static int record_buried(struct delivery *delivery, struct store_txn *txn, struct error *error)
+/* The message that takes the place of a dead one; false: there is none. Its method and parameters are owned.
+ */
+static bool make_next(const struct store_message *dead, struct store_message *next)
+{
+	const char *method;
+	struct error error;
+
+	*next = (struct store_message){
+	    .chat = dead->chat, .class = dead->class, .accepted_ms = clock_wall_ms(), .user = dead->user};
+	if (json_parse_object(
+		dead->otherwise, strlen(dead->otherwise), "otherwise", &next->parameters, &error) != 0)
+		return false;
+	method = json_text(next->parameters, "method");
+	next->method = xstrdup(method != NULL ? method : "");
+	json_object_object_del(next->parameters, "method");
+	return true;
+}
+
+/* Its failure is provided for, so it is not kept. */
+static int replace(
+    struct sendd *sendd, const struct store_message *dead, struct store_txn *txn, struct error *error)
+{
+	struct store_message next;
+	int result = 0;
+
+	if (!make_next(dead, &next))
+		return store_outbox_bury(txn, dead, false, clock_wall_ms(), error);
+	if (store_chat_resolve(txn, &next.chat, error) != 0 || store_outbox_add(txn, &next, error) != 0 ||
+	    store_outbox_cancel(txn, STORE_QUEUED, dead, error) != 0)
+		result = -1;
+	if (result == 0) {
+		effect_queued(sendd, &next);
+		effect_drop_files(sendd, dead);
+	}
+	free(next.method);
+	json_object_put(next.parameters);
+	return result;
+}
+
+static int record_buried(
+    struct sendd *sendd, struct delivery *delivery, struct store_txn *txn, struct error *error)
 {
 	struct store_link link;
 	int found = 0;
@@ -327,6 +368,8 @@ static int record_buried(struct delivery *delivery, struct store_txn *txn, struc
 	}
 	if (found < 0 || keyed_ended(txn, &delivery->message, error) != 0)
 		return -1;
+	if (delivery->outcome.action == OUTCOME_OTHERWISE)
+		return replace(sendd, &delivery->message, txn, error);
 	return store_outbox_bury(
 	    txn, &delivery->message, delivery->outcome.action == OUTCOME_UNCERTAIN, clock_wall_ms(), error);
 }
@@ -357,9 +400,10 @@ int record_attempt(struct sendd *sendd, struct delivery *delivery, struct store_
 		return record_rewritten(sendd, delivery, txn, error);
 	case OUTCOME_MOVE:
 		return record_moved(sendd, delivery, txn, error);
+	case OUTCOME_OTHERWISE:
 	case OUTCOME_DEAD:
 	case OUTCOME_UNCERTAIN:
 		break;
 	}
-	return record_buried(delivery, txn, error);
+	return record_buried(sendd, delivery, txn, error);
 }

@@ -152,6 +152,36 @@ except TimeoutError:
 	tg-sendd -c "$CONFIG" --check-store
 }
 
+# A key that stays in a chat because it cannot be deleted must be told of, whatever happens meanwhile.
+@test "what is to be done otherwise takes the place of a call that dies, also after a restart, and then alone" {
+	local own='"tgtools":{"otherwise":{"method":"sendMessage","text":"I cannot"}}' i
+	make_chat 1
+	sim POST /sim/fault '{"method":"*","kind":"http","count":-1}' >/dev/null
+	start_sendd
+	say 1 secret
+	api POST /calls "{\"method\":\"deleteMessage\",\"chat_id\":1,\"message_id\":1,$own}" >/dev/null
+	wait_until 5 queue_has '.attempts > 0' 1
+	stop sendd KILL || true
+	sim DELETE /sim/fault >/dev/null
+	sim POST /sim/fault '{"method":"deleteMessage","kind":"error","description":"Bad Request: message can'"'"'t be deleted"}' >/dev/null
+	start_sendd
+	wait_chat 1 'I cannot'
+	queue_has true 0
+	# A message that is gone already is as good as deleted.
+	api POST /calls "{\"method\":\"deleteMessage\",\"chat_id\":1,\"message_id\":1,$own}
+		{\"method\":\"deleteMessage\",\"chat_id\":1,\"message_id\":1,$own}" >/dev/null
+	calls 1 1 1 >/dev/null
+	wait_chat 1 'message 1'
+	[[ $(shown 1) == $'I cannot\nmessage 1' ]]
+	for i in '7' '{}' '{"method":"send message"}' '{"method":"sendMessage","chat_id":2}' \
+		'{"method":"sendPhoto","photo":"file:///x"}' '{"method":"getMe","tgtools":{}}'; do
+		[[ $(api POST /calls "{\"method\":\"getMe\",\"chat_id\":1,\"tgtools\":{\"otherwise\":$i}}" |
+			jq '.results[0].ok') == false ]]
+	done
+	stop sendd
+	tg-sendd -c "$CONFIG" --check-store
+}
+
 @test "what comes twice under one key is taken once" {
 	make_chat 1
 	start_sendd

@@ -169,6 +169,50 @@ static void a_lost_answer_is_the_policys_business(void **state)
 	store_message_free(&message);
 }
 
+/* A second deletion finds nothing to delete, so there is no harm in it under any policy. */
+static void a_deletion_may_be_repeated(void **state)
+{
+	struct store_message message = message_with("{'message_id':7}");
+
+	(void)state;
+	message.method = strdup("deleteMessage");
+	assert_true(outcome_may_repeat(&message));
+	assert_int_equal(decide(TELEGRAM_UNCERTAIN, &message, &careful).action, OUTCOME_AGAIN);
+	store_message_free(&message);
+	message.method = strdup("sendMessage");
+	assert_false(outcome_may_repeat(&message));
+	store_message_free(&message);
+}
+
+static void what_is_to_be_done_otherwise_takes_the_place_of_what_dies(void **state)
+{
+	static const struct {
+		enum telegram_verdict verdict;
+		enum outcome_action action;
+	} table[] = {
+	    {TELEGRAM_REFUSED, OUTCOME_OTHERWISE},
+	    {TELEGRAM_EDIT_GONE, OUTCOME_OTHERWISE},
+	    {TELEGRAM_UNREACHABLE, OUTCOME_OTHERWISE},
+	    {TELEGRAM_OK, OUTCOME_DELIVERED},
+	    {TELEGRAM_WAIT, OUTCOME_AGAIN},
+	    {TELEGRAM_MIGRATED, OUTCOME_MOVE},
+	};
+	struct store_message message = message_with("{'message_id':7}");
+
+	(void)state;
+	message.method = strdup("deleteMessage");
+	message.otherwise = strdup("{\"method\":\"sendMessage\"}");
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		struct outcome outcome = decide(table[i].verdict, &message, &rules);
+
+		assert_int_equal(outcome.action, table[i].action);
+		assert_int_equal(outcome.pause_link, table[i].verdict == TELEGRAM_UNREACHABLE);
+	}
+	message.accepted_ms = NOW - KEEP;
+	assert_int_equal(decide(TELEGRAM_RETRY, &message, &rules).action, OUTCOME_OTHERWISE);
+	store_message_free(&message);
+}
+
 static void a_bad_token_kills_no_message_however_old(void **state)
 {
 	struct store_message message = message_with("{}");
@@ -263,6 +307,8 @@ int main(void)
 	    cmocka_unit_test(a_429_waits_as_long_as_told_and_only_this_chat),
 	    cmocka_unit_test(retries_back_off_until_keep_is_over),
 	    cmocka_unit_test(a_lost_answer_is_the_policys_business),
+	    cmocka_unit_test(a_deletion_may_be_repeated),
+	    cmocka_unit_test(what_is_to_be_done_otherwise_takes_the_place_of_what_dies),
 	    cmocka_unit_test(a_bad_token_kills_no_message_however_old),
 	    cmocka_unit_test(a_migration_to_itself_ends),
 	    cmocka_unit_test(a_cause_is_one_word),

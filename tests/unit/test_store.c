@@ -384,6 +384,31 @@ static void the_outbox_keeps_the_order_of_a_chat_within_its_class(void **state)
 	assert_true(first < second);
 }
 
+/* Through all that rewrites a message, and not beyond the one that has it. */
+static void what_is_to_be_done_otherwise_is_kept_with_its_message(void **state)
+{
+	struct fixture *f = *state;
+	struct store_message message = {
+	    .chat = 5, .user = "", .method = "deleteMessage", .otherwise = "{\"a\":1}"};
+	enum store_state place;
+
+	assert_int_equal(store_outbox_add(f->txn, &message, &f->error), 0);
+	reopen(f);
+	assert_int_equal(store_outbox_head(f->txn, 5, &message, &f->error), 1);
+	assert_string_equal(message.otherwise, "{\"a\":1}");
+	assert_int_equal(store_outbox_rewrite(f->txn, &message, &message, &f->error), 0);
+	assert_int_equal(store_outbox_bury(f->txn, &message, false, 1, &f->error), 0);
+	store_message_free(&message);
+	assert_int_equal(store_message_get(f->txn, 1, &place, &message, &f->error), 1);
+	assert_string_equal(message.otherwise, "{\"a\":1}");
+	assert_int_equal(store_outbox_revive(f->txn, place, &message, 2, &f->error), 0);
+	assert_int_equal(store_outbox_delivered(f->txn, &message, 7, 3, &f->error), 0);
+	store_message_free(&message);
+	assert_int_equal(store_message_get(f->txn, 1, &place, &message, &f->error), 1);
+	assert_null(message.otherwise);
+	store_message_free(&message);
+}
+
 static void note_delivery(void *context, int64_t chat, int64_t delivered_ms)
 {
 	int64_t *sum = context;
@@ -615,6 +640,7 @@ int main(void)
 	    TEST(scripts_are_forgotten_in_time_and_beyond_their_number),
 	    TEST(an_idempotency_key_gives_the_first_answer_and_is_forgotten_in_time),
 	    TEST(the_outbox_keeps_the_order_of_a_chat_within_its_class),
+	    TEST(what_is_to_be_done_otherwise_is_kept_with_its_message),
 	    TEST(recent_deliveries_are_found_whatever_their_ids),
 	    TEST(an_attempt_is_remembered),
 	    TEST(the_dead_are_out_of_the_way_and_shown),
