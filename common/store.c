@@ -47,6 +47,11 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_BUTTONS] = "buttons",
     [TABLE_DRAFTS] = "drafts",
     [TABLE_DRAFT_AGES] = "draft_ages",
+    [TABLE_APIKEYS] = "apikeys",
+    [TABLE_APIKEY_HASHES] = "apikey_hashes",
+    [TABLE_CHAT_TRIES] = "chat_tries",
+    [TABLE_STARTS] = "starts",
+    [TABLE_USER_STARTS] = "user_starts",
 };
 
 /* File systems on which LMDB's shared memory map and locks do not work. */
@@ -73,6 +78,18 @@ int store_fail(struct error *error, int code, const char *doing)
 int store_damaged(struct error *error, const char *what)
 {
 	return error_set(error, ERROR_BUG, "damaged record in the store: %s", what);
+}
+
+void secret_hash(
+    const struct store *store, const char *kind, const char *secret, unsigned char hash[SECRET_HASH_BYTES])
+{
+	crypto_generichash_state state;
+
+	crypto_generichash_init(&state, store->secret, sizeof store->secret, SECRET_HASH_BYTES);
+	crypto_generichash_update(&state, (const unsigned char *)kind, strlen(kind) + 1);
+	crypto_generichash_update(&state, (const unsigned char *)secret, strlen(secret));
+	crypto_generichash_final(&state, hash, SECRET_HASH_BYTES);
+	sodium_memzero(&state, sizeof state);
 }
 
 void int64_write(unsigned char bytes[INT_BYTES], int64_t number)

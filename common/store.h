@@ -103,6 +103,12 @@ int store_link_of_chat(struct store_txn *txn, int64_t chat, struct store_link *l
 int store_links_each(
     struct store_txn *txn, const char *user, store_link_fn *fn, void *context, struct error *error);
 int store_link_remove(struct store_txn *txn, int64_t chat, struct error *error);
+/*
+ * Links a chat with an account, whatever it was linked with before: 1 and *old is that link (which may be one
+ * with the same account: it goes on, not paused any more, with its time), or 0 where there was none.
+ */
+int store_link_move(struct store_txn *txn, int64_t chat, const char *chat_name, const char *user,
+    int64_t now_ms, struct store_link *old, struct error *error);
 
 /* ---- codes ---- */
 
@@ -129,6 +135,88 @@ struct store_code {
  */
 int store_code_take(struct store_txn *txn, const char *user, const char *code, int64_t now_ms, int64_t tries,
     struct store_code *taken, struct error *error);
+
+/* ---- keys of accounts, for linking a chat by /link KEY ---- */
+
+enum {
+	STORE_APIKEY_BYTES = 48, /* "tgk_" and 43 characters, with the '\0' */
+	STORE_APIKEY_LABEL_BYTES = 65,
+	STORE_APIKEYS_MAX = 20, /* that an account may have at a time */
+	STORE_APIKEY_FORM_MIN = 20,
+	STORE_APIKEY_FORM_MAX = 100
+};
+#define STORE_APIKEY_KEEP_MS (30 * INT64_C(86400000))
+
+struct store_apikey {
+	int64_t id; /* ascending, never given again */
+	char label[STORE_APIKEY_LABEL_BYTES];
+	int64_t made_ms;
+	int64_t expires_ms;   /* 0: never */
+	int64_t last_used_ms; /* 0: never */
+	int64_t revoked_ms;   /* 0: it is not */
+};
+
+/* Whether text has the form of a key, ours or another service's: 20 to 100 of A-Za-z0-9_-. */
+bool store_apikey_has_form(const char *text);
+
+/*
+ * Makes a key of 256 random bits for an account. It is told here and never again: kept is only a keyed hash.
+ * expires_ms is a time, 0 for never. Returns 1, or 0 where the account has STORE_APIKEYS_MAX that are neither
+ * expired nor revoked. What was expired or revoked STORE_APIKEY_KEEP_MS ago is cleared away on the way.
+ */
+int store_apikey_new(struct store_txn *txn, const char *user, const char *label, int64_t now_ms,
+    int64_t expires_ms, char key[STORE_APIKEY_BYTES], int64_t *id, struct error *error);
+
+/* The keys of an account by id; not those that were revoked, or expired STORE_APIKEY_KEEP_MS ago. */
+typedef void store_apikey_fn(void *context, const struct store_apikey *key);
+int store_apikeys_each(struct store_txn *txn, const char *user, int64_t now_ms, store_apikey_fn *fn,
+    void *context, struct error *error);
+
+/* 1; 0 where the account has no such key (any more). */
+int store_apikey_revoke(
+    struct store_txn *txn, const char *user, int64_t id, int64_t now_ms, struct error *error);
+
+/* To the person who tries it, the three in the middle are one: the key is not valid. */
+enum store_apikey_result {
+	STORE_APIKEY_TAKEN,
+	STORE_APIKEY_UNKNOWN,
+	STORE_APIKEY_EXPIRED,
+	STORE_APIKEY_REVOKED,
+	STORE_APIKEY_WAIT
+};
+
+struct store_apikey_use {
+	enum store_apikey_result result;
+	char user[STORE_USER_BYTES]; /* whose it is; "" where it is unknown or was not looked at */
+	int64_t id;		     /* of the key; 0 likewise */
+	int64_t wait_ms; /* STORE_APIKEY_WAIT, and after the last free try: how long the chat must wait */
+};
+
+/*
+ * Tries a key that a chat sent; any text may be handed in. A key may be used again and again. After tries
+ * that were not valid in a row the chat waits as the account of store_code_take does; a try during the wait
+ * is not looked at. The caller commits in every case: wrong tries count.
+ */
+int store_apikey_use(struct store_txn *txn, int64_t chat, const char *key, int64_t now_ms, int64_t tries,
+    struct store_apikey_use *used, struct error *error);
+
+/* The same rule where somebody else knows whether the key is valid: how long the chat must wait still (0: it
+ * may try), and what became of its try; *wait_ms is then how long it must wait now. */
+int store_chat_wait(
+    struct store_txn *txn, int64_t chat, int64_t now_ms, int64_t *wait_ms, struct error *error);
+int store_chat_tried(struct store_txn *txn, int64_t chat, bool valid, int64_t now_ms, int64_t tries,
+    int64_t *wait_ms, struct error *error);
+
+/* ---- what a deep link (https://t.me/BOT?start=TOKEN) carries ---- */
+
+enum { STORE_START_BYTES = 33 }; /* 32 characters of A-Za-z0-9_-, with the '\0' */
+
+/* Makes a token of 192 random bits for an account; the one before it is invalid from now on. */
+int store_start_new(struct store_txn *txn, const char *user, int64_t now_ms, int64_t lifetime_ms,
+    char token[STORE_START_BYTES], struct error *error);
+/* Takes it: 1 with whose it was, and it is gone; 0 where it is none (any more). Any text may be handed in. */
+int store_start_take(struct store_txn *txn, const char *token, int64_t now_ms, char user[STORE_USER_BYTES],
+    struct error *error);
 
 /* ---- cooldowns ---- */
 

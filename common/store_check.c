@@ -285,6 +285,74 @@ static int check_drafts(struct check *check, struct error *error)
 	return found;
 }
 
+static int check_apikeys(struct check *check, struct error *error)
+{
+	struct apikey_record record;
+	struct store_key key, hash, place;
+	struct error damage;
+	MDB_val value;
+	int64_t next = 1;
+	int found;
+
+	if (meta_get_int64(check->txn, "next_apikey", &next, error) < 0)
+		return -1;
+	for (key_init(&key); (found = table_seek(check->txn, TABLE_APIKEYS, &key, &value, error)) == 1;
+	     key_increment(&key)) {
+		if (apikey_decode(&key, &value, &record, &damage) != 0) {
+			find(check, "keys: %s", damage.text);
+			continue;
+		}
+		key_init(&hash);
+		key_add_bytes(&hash, record.hash, sizeof record.hash);
+		if (record.key.id >= next)
+			find(check, "key %lld: its number will be given again", (long long)record.key.id);
+		if (!has(check, TABLE_APIKEY_HASHES, &hash, &value) ||
+		    apikey_place(&value, &place, &damage) != 0 || place.len != key.len ||
+		    memcmp(place.bytes, key.bytes, key.len) != 0)
+			find(
+			    check, "key %lld of %s: it opens nothing", (long long)record.key.id, record.user);
+	}
+	return found;
+}
+
+static int check_apikey_hashes(struct check *check, struct error *error)
+{
+	struct store_key key, place;
+	struct error damage;
+	MDB_val value;
+	int found;
+
+	for (key_init(&key); (found = table_seek(check->txn, TABLE_APIKEY_HASHES, &key, &value, error)) == 1;
+	     key_increment(&key)) {
+		if (apikey_place(&value, &place, &damage) != 0 || !has(check, TABLE_APIKEYS, &place, &value))
+			find(check, "keys: a hash without its key");
+	}
+	return found;
+}
+
+static int check_starts(struct check *check, struct error *error)
+{
+	char user[STORE_USER_BYTES];
+	struct store_key key, by_user;
+	struct error damage;
+	int64_t expires_ms;
+	MDB_val value;
+	int found;
+
+	for (key_init(&key); (found = table_seek(check->txn, TABLE_STARTS, &key, &value, error)) == 1;
+	     key_increment(&key)) {
+		if (start_decode(&value, &expires_ms, user, &damage) != 0) {
+			find(check, "deep links: %s", damage.text);
+			continue;
+		}
+		user_key(&by_user, user);
+		if (!has(check, TABLE_USER_STARTS, &by_user, &value) || value.mv_size != key.len ||
+		    memcmp(value.mv_data, key.bytes, key.len) != 0)
+			find(check, "deep link of %s: its account does not know it", user);
+	}
+	return found;
+}
+
 static bool check_link(void *context, const struct store_link *link)
 {
 	struct check *check = context;
@@ -306,7 +374,9 @@ static int check_all(struct check *check, struct error *error)
 	    check_pointers(check, TABLE_SCHEDULED, "schedule", error) != 0 ||
 	    check_owners(check, error) != 0 || check_counts(check, error) != 0 ||
 	    check_cooldowns(check, error) != 0 || check_jobs(check, error) != 0 ||
-	    check_buttons(check, error) != 0 || check_drafts(check, error) != 0)
+	    check_buttons(check, error) != 0 || check_drafts(check, error) != 0 ||
+	    check_apikeys(check, error) != 0 || check_apikey_hashes(check, error) != 0 ||
+	    check_starts(check, error) != 0)
 		return -1;
 	return store_links_each(check->txn, NULL, check_link, check, error);
 }

@@ -9,8 +9,6 @@ enum {
 	SWEEP_STEPS = 16,    /* how many neighbours an insertion looks at for expired ones */
 	CODES = 1000000,     /* of six digits */
 	CODE_ATTEMPTS = 100, /* draws before giving up */
-	WAIT_FIRST_MS = 60000,
-	WAIT_MAX_MS = 86400000,
 };
 
 static void code_key(const struct store *store, const char *code, struct store_key *key)
@@ -136,93 +134,31 @@ int store_code_new(struct store_txn *txn, int64_t chat, const char *chat_name, i
 	return table_put(txn, TABLE_CHAT_CODES, &by_chat, key.bytes, key.len, error);
 }
 
-struct tries {
-	int64_t wrong; /* in a row */
-	int64_t wait_until_ms;
-};
-
-static int tries_get(struct store_txn *txn, const char *user, struct tries *tries, struct error *error)
-{
-	struct store_key key;
-	MDB_val value;
-	int found;
-
-	*tries = (struct tries){0};
-	user_key(&key, user);
-	found = table_get(txn, TABLE_TRIES, &key, &value, error);
-	if (found != 1)
-		return found;
-	if (value.mv_size != 2 * INT_BYTES)
-		return store_damaged(error, "tries");
-	tries->wrong = int64_read(value.mv_data);
-	tries->wait_until_ms = int64_read((unsigned char *)value.mv_data + INT_BYTES);
-	return 0;
-}
-
-static int tries_put(struct store_txn *txn, const char *user, const struct tries *tries, struct error *error)
-{
-	unsigned char value[2 * INT_BYTES];
-	struct store_key key;
-
-	user_key(&key, user);
-	if (tries->wrong == 0)
-		return table_remove(txn, TABLE_TRIES, &key, error) < 0 ? -1 : 0;
-	int64_write(value, tries->wrong);
-	int64_write(value + INT_BYTES, tries->wait_until_ms);
-	return table_put(txn, TABLE_TRIES, &key, value, sizeof value, error);
-}
-
-static int64_t wait_after(int64_t wrong, int64_t allowed)
-{
-	int64_t doublings = wrong - allowed;
-
-	if (doublings < 0)
-		return 0;
-	if (doublings > 10)
-		return WAIT_MAX_MS;
-	return WAIT_FIRST_MS * (INT64_C(1) << doublings);
-}
-
-static int wrong_code(struct store_txn *txn, const char *user, struct tries *tries, int64_t now_ms,
-    int64_t allowed, struct store_code *taken, struct error *error)
-{
-	int64_t wait_ms;
-
-	tries->wrong++;
-	wait_ms = wait_after(tries->wrong, allowed);
-	tries->wait_until_ms = wait_ms > 0 ? now_ms + wait_ms : 0;
-	taken->result = STORE_CODE_WRONG;
-	taken->wait_ms = wait_ms;
-	return tries_put(txn, user, tries, error);
-}
-
 int store_code_take(struct store_txn *txn, const char *user, const char *code, int64_t now_ms,
     int64_t allowed, struct store_code *taken, struct error *error)
 {
 	struct code_record record = {.expires_ms = 0};
-	struct store_key key;
-	struct tries tries;
+	struct store_key key, account;
 	MDB_val value;
 	int found;
 
 	*taken = (struct store_code){.result = STORE_CODE_WAIT};
-	if (tries_get(txn, user, &tries, error) != 0)
+	user_key(&account, user);
+	if (tries_wait(txn, TABLE_TRIES, &account, now_ms, &taken->wait_ms, error) != 0)
 		return -1;
-	if (tries.wait_until_ms > now_ms) {
-		taken->wait_ms = tries.wait_until_ms - now_ms;
+	if (taken->wait_ms > 0)
 		return 0;
-	}
 	code_key(txn->store, code, &key);
 	found = table_get(txn, TABLE_CODES, &key, &value, error);
 	if (found < 0 || (found == 1 && decode_code(&value, &record, error) != 0))
 		return -1;
+	taken->result = STORE_CODE_WRONG;
 	if (found == 0 || record.expires_ms <= now_ms)
-		return wrong_code(txn, user, &tries, now_ms, allowed, taken, error);
+		return tries_wrong(txn, TABLE_TRIES, &account, now_ms, allowed, &taken->wait_ms, error);
 	taken->result = STORE_CODE_TAKEN;
 	taken->chat = record.chat;
 	memcpy(taken->chat_name, record.chat_name, sizeof taken->chat_name);
-	tries = (struct tries){0};
 	if (code_remove(txn, &key, record.chat, error) < 0)
 		return -1;
-	return tries_put(txn, user, &tries, error);
+	return tries_right(txn, TABLE_TRIES, &account, error);
 }

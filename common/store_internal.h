@@ -38,7 +38,12 @@ enum store_table {
 	TABLE_JOBS,	  /* id -> state, whose script, chat, time */
 	TABLE_BUTTONS, /* keyed hash of what it holds, see store_button_put -> time, user, action, target */
 	TABLE_DRAFTS,  /* user, random id -> time, text */
-	TABLE_DRAFT_AGES, /* time, user, random id -> nothing */
+	TABLE_DRAFT_AGES,    /* time, user, random id -> nothing */
+	TABLE_APIKEYS,	     /* user, id -> times, keyed hash, label */
+	TABLE_APIKEY_HASHES, /* keyed hash -> id, user */
+	TABLE_CHAT_TRIES,    /* chat -> wrong keys in a row, wait until */
+	TABLE_STARTS,	     /* keyed hash -> expiry, user */
+	TABLE_USER_STARTS,   /* user -> keyed hash */
 	TABLE_COUNT
 };
 
@@ -116,6 +121,44 @@ int table_entries(struct store_txn *txn, enum store_table table, int64_t *entrie
 /* A number in the table of single facts. get: 1, 0, -1. */
 int meta_get_int64(struct store_txn *txn, const char *name, int64_t *number, struct error *error);
 int meta_put_int64(struct store_txn *txn, const char *name, int64_t number, struct error *error);
+
+/*
+ * What is kept of a secret that somebody holds: its hash under the key of the store. What the two of
+ * different kinds have in common is nothing.
+ */
+enum { SECRET_HASH_BYTES = 32 };
+void secret_hash(
+    const struct store *store, const char *kind, const char *secret, unsigned char hash[SECRET_HASH_BYTES]);
+
+/* ---- wrong tries in a row: store_tries.c ---- */
+
+/* In TABLE_TRIES or TABLE_CHAT_TRIES. How long whoever key names must wait; 0: they may try. */
+int tries_wait(struct store_txn *txn, enum store_table table, const struct store_key *key, int64_t now_ms,
+    int64_t *wait_ms, struct error *error);
+/*
+ * One more: after so many of allowed it is 1 min, and for each further one twice as long, up to 1 day.
+ * *wait_ms is how long they must wait now.
+ */
+int tries_wrong(struct store_txn *txn, enum store_table table, const struct store_key *key, int64_t now_ms,
+    int64_t allowed, int64_t *wait_ms, struct error *error);
+/* It was right: the wrong ones are forgiven. */
+int tries_right(
+    struct store_txn *txn, enum store_table table, const struct store_key *key, struct error *error);
+
+/* ---- keys of accounts: store_apikeys.c ---- */
+
+/* The record of a key; -1 where it is damaged. */
+struct apikey_record {
+	struct store_apikey key;
+	char user[STORE_USER_BYTES];
+	unsigned char hash[SECRET_HASH_BYTES];
+};
+int apikey_decode(
+    const struct store_key *key, const MDB_val *value, struct apikey_record *record, struct error *error);
+/* What a hash stands for: the key of TABLE_APIKEYS. */
+int apikey_place(const MDB_val *value, struct store_key *place, struct error *error);
+/* A token of a deep link. */
+int start_decode(const MDB_val *value, int64_t *expires_ms, char user[STORE_USER_BYTES], struct error *error);
 
 /* What the record of a job or of a button holds; -1 where it is damaged. */
 int job_decode(const struct store_key *key, const MDB_val *value, struct store_job *job, struct error *error);

@@ -81,6 +81,21 @@ int store_link_remove(struct store_txn *txn, int64_t chat, struct error *error)
 	return table_remove(txn, TABLE_LINKS, &key, error);
 }
 
+int store_link_move(struct store_txn *txn, int64_t chat, const char *chat_name, const char *user,
+    int64_t now_ms, struct store_link *old, struct error *error)
+{
+	struct store_link link = {.chat = chat, .linked_ms = now_ms};
+	int found = store_link_of_chat(txn, chat, old, error);
+
+	if (found < 0)
+		return -1;
+	copy_text(link.user, sizeof link.user, user);
+	copy_text(link.chat_name, sizeof link.chat_name, chat_name);
+	if (found == 1 && strcmp(old->user, link.user) == 0)
+		link.linked_ms = old->linked_ms;
+	return store_link_put(txn, &link, error) == 0 ? found : -1;
+}
+
 static int all_links_each(struct store_txn *txn, store_link_fn *fn, void *context, struct error *error)
 {
 	struct store_link link;
