@@ -81,6 +81,11 @@ static const struct {
 						 "Use /run to start it again."},
     [TEXT_SCRIPT_FAILING] = {"script_failing", "{script} has failed {count} times in a row: {error}"},
     [TEXT_SCRIPT_WELL] = {"script_well", "{script} works again."},
+    [TEXT_LINK_ADDED] = {"link_added", "Another Telegram chat, {chat}, is now linked to {user}. "
+				       "If this was not you, tell the administrator."},
+    [TEXT_LINK_LEFT] = {"link_left",
+	"The Telegram chat {chat} is no longer linked to {user}: it was linked to "
+	"another account."},
 };
 
 const char *text_name(enum text_id id)

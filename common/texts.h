@@ -30,7 +30,7 @@ enum text_id {
 	TEXT_WHOAMI_PAUSED,   /* {user} {since} {chat} */
 	TEXT_WHOAMI_UNLINKED, /* {chat} */
 	TEXT_WHOAMI_GROUP,    /* {chat} */
-	TEXT_LINKED,	      /* {user}: after tg-link verify */
+	TEXT_LINKED,	      /* {user}: after tg-link verify, /link and /start with a deep link */
 	TEXT_UNLINKED,	      /* {user}: after /unlink or tg-link unlink */
 	TEXT_PRIVATE_ONLY,    /* {command} {bot} */
 	TEXT_THE_BOT,	      /* {bot} while its name is not known */
@@ -72,6 +72,8 @@ enum text_id {
 	TEXT_JOB_INTERRUPTED, /* {script} */
 	TEXT_SCRIPT_FAILING,  /* {script} {count} {error}: from notify-runner */
 	TEXT_SCRIPT_WELL,     /* {script} */
+	TEXT_LINK_ADDED,      /* {chat} {user}: to the other chats of an account that got one */
+	TEXT_LINK_LEFT,	      /* {chat} {user}: to those of an account that a chat was taken from */
 	TEXT_COUNT
 };
 
