@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <shadow.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,14 @@ static bool means_unknown(int code)
 	return code == 0 || code == ENOENT || code == ESRCH || code == EBADF || code == EPERM;
 }
 
+static bool is_no_shell(const char *shell)
+{
+	const char *slash = strrchr(shell, '/');
+	const char *name = slash != NULL ? slash + 1 : shell;
+
+	return strcmp(name, "nologin") == 0 || strcmp(name, "false") == 0;
+}
+
 static int fill(const struct passwd *entry, struct account *account, struct error *error)
 {
 	if (strlen(entry->pw_name) >= sizeof account->name || strlen(entry->pw_dir) >= sizeof account->home)
@@ -61,6 +70,7 @@ static int fill(const struct passwd *entry, struct account *account, struct erro
 	account->gid = entry->pw_gid;
 	snprintf(account->name, sizeof account->name, "%s", entry->pw_name);
 	snprintf(account->home, sizeof account->home, "%s", entry->pw_dir);
+	account->no_shell = is_no_shell(entry->pw_shell);
 	return 0;
 }
 
@@ -95,12 +105,51 @@ int account_by_name(const char *name, struct account *account, struct error *err
 	return look_up(name, 0, account, error);
 }
 
-static bool find_group(const char *name, gid_t *gid)
+/* The same for the file that passwords are in. */
+static struct spwd *find_shadow(const char *name, struct spwd *entry, char **buffer)
+{
+	struct spwd *found = NULL;
+	size_t size = ENTRY_FIRST_BYTES;
+	int code;
+
+	*buffer = xmalloc(size);
+	while ((code = getspnam_r(name, entry, *buffer, size, &found)) == EINTR ||
+	       (code == ERANGE && size < ENTRY_MAX_BYTES)) {
+		size *= code == ERANGE ? 2 : 1;
+		free(*buffer);
+		*buffer = xmalloc(size);
+	}
+	return found;
+}
+
+/* A password behind a '!'; what stands for none ("!", "!!", "!*") is also given to accounts that are in use.
+ */
+static bool is_locked_password(const char *password)
+{
+	return password != NULL && password[0] == '!' && strchr("!*", password[1]) == NULL;
+}
+
+bool account_is_shut(const char *name, int64_t wall_ms)
+{
+	int64_t today = wall_ms / 86400000;
+	struct spwd entry, *found;
+	char *buffer;
+	bool shut = false;
+
+	found = find_shadow(name, &entry, &buffer);
+	if (found != NULL)
+		shut = (found->sp_expire >= 0 && found->sp_expire <= today) ||
+		       is_locked_password(found->sp_pwdp);
+	free(buffer);
+	return shut;
+}
+
+int group_by_name(const char *name, gid_t *gid, struct error *error)
 {
 	struct group entry, *found = NULL;
 	size_t size = ENTRY_FIRST_BYTES;
 	char *buffer = xmalloc(size);
-	int code;
+	int code, result = 0;
 
 	while ((code = getgrnam_r(name, &entry, buffer, size, &found)) == EINTR ||
 	       (code == ERANGE && size < ENTRY_MAX_BYTES)) {
@@ -108,31 +157,45 @@ static bool find_group(const char *name, gid_t *gid)
 		free(buffer);
 		buffer = xmalloc(size);
 	}
+	errno = code;
 	if (found != NULL)
 		*gid = found->gr_gid;
+	else if (means_unknown(code))
+		result = error_set(error, ERROR_DENIED, "there is no group %.64s", name);
+	else
+		result = error_errno(error, ERROR_TEMPORARY, "cannot look up the group %.64s", name);
 	free(buffer);
-	return found != NULL;
+	return result;
+}
+
+void account_groups(const struct account *account, gid_t **groups, size_t *count)
+{
+	int size = GROUPS_FIRST;
+
+	*groups = xcalloc((size_t)size, sizeof **groups);
+	if (getgrouplist(account->name, account->gid, *groups, &size) < 0) {
+		if (size <= GROUPS_FIRST || size > GROUPS_MAX)
+			size = 0;
+		*groups = xreallocarray(*groups, (size_t)size + 1, sizeof **groups);
+		if (getgrouplist(account->name, account->gid, *groups, &size) < 0)
+			size = 0;
+	}
+	*count = (size_t)size;
 }
 
 bool account_in_group(const struct account *account, const char *group)
 {
-	int count = GROUPS_FIRST;
+	struct error error;
 	gid_t *groups, wanted = 0;
+	size_t count;
 	bool member = false;
 
-	if (!find_group(group, &wanted))
+	if (group_by_name(group, &wanted, &error) != 0)
 		return false;
 	if (account->gid == wanted)
 		return true;
-	groups = xcalloc((size_t)count, sizeof *groups);
-	if (getgrouplist(account->name, account->gid, groups, &count) < 0) {
-		if (count <= GROUPS_FIRST || count > GROUPS_MAX)
-			count = 0;
-		groups = xreallocarray(groups, (size_t)count + 1, sizeof *groups);
-		if (getgrouplist(account->name, account->gid, groups, &count) < 0)
-			count = 0;
-	}
-	for (int i = 0; i < count && !member; i++)
+	account_groups(account, &groups, &count);
+	for (size_t i = 0; i < count && !member; i++)
 		member = groups[i] == wanted;
 	free(groups);
 	return member;
