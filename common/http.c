@@ -47,6 +47,7 @@ struct http_transfer {
 	void *context;
 	struct http_answer answer;
 	size_t header_bytes;
+	bool headers_ended; /* those of the answer are there, to the empty line after the last */
 	bool is_get;	    /* may be sent again: it changes nothing */
 	bool asked_to_send; /* the connection stood, the request was about to be sent */
 	bool unreadable;    /* a file of the request is not there, or not for us */
@@ -149,13 +150,20 @@ static int rewind_file(void *context, curl_off_t position, int origin)
 	return CURL_SEEKFUNC_OK;
 }
 
-/* libcurl keeps every header, so their number must have an end. */
+/*
+ * libcurl keeps every header, so their number must have an end; and it takes a connection that is closed in
+ * the middle of them for the end of an answer without a body.
+ */
 static size_t count_header(char *data, size_t size, size_t count, void *context)
 {
 	struct http_transfer *transfer = context;
 
-	(void)data;
 	transfer->header_bytes += size * count;
+	/* After "100 Continue" or a proxy's own answer come others; what follows a body ends nothing. */
+	if (size * count >= 5 && memcmp(data, "HTTP/", 5) == 0)
+		transfer->headers_ended = false;
+	else if (size * count > 0 && (data[0] == '\r' || data[0] == '\n'))
+		transfer->headers_ended = true;
 	if (transfer->header_bytes <= HEADERS_MAX_BYTES)
 		return size * count;
 	transfer->answer.failure = HTTP_TOO_LARGE;
@@ -268,6 +276,8 @@ static void fill_answer(struct http_transfer *transfer, CURLcode code)
 	answer->retry_after_s = -1;
 	if (transfer->unreadable || transfer->read_failed)
 		code = CURLE_READ_ERROR;
+	else if (code == CURLE_OK && !transfer->headers_ended)
+		code = CURLE_PARTIAL_FILE;
 	if (code != CURLE_OK) {
 		explain(transfer, code);
 		return;

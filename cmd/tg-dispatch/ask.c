@@ -125,7 +125,7 @@ static void fail_later(struct call *call, const char *reason)
 {
 	call->answer = json_object_new_object();
 	json_put_text(call->answer, "failure", reason);
-	call->again_ms = INT64_MIN;
+	call->again_ms = 0;
 }
 
 /* ---- the tries ---- */
