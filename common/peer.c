@@ -168,6 +168,24 @@ int group_by_name(const char *name, gid_t *gid, struct error *error)
 	return result;
 }
 
+char *group_name(gid_t gid)
+{
+	struct group entry, *found = NULL;
+	size_t size = ENTRY_FIRST_BYTES;
+	char *buffer = xmalloc(size), *name;
+	int code;
+
+	while ((code = getgrgid_r(gid, &entry, buffer, size, &found)) == EINTR ||
+	       (code == ERANGE && size < ENTRY_MAX_BYTES)) {
+		size *= code == ERANGE ? 2 : 1;
+		free(buffer);
+		buffer = xmalloc(size);
+	}
+	name = found != NULL ? xstrdup(found->gr_name) : xasprintf("%lu", (unsigned long)gid);
+	free(buffer);
+	return name;
+}
+
 void account_groups(const struct account *account, gid_t **groups, size_t *count)
 {
 	int size = GROUPS_FIRST;

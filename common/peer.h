@@ -40,6 +40,9 @@ void account_groups(const struct account *account, gid_t **groups, size_t *count
 /* The id of a group; ERROR_DENIED where it does not exist, ERROR_TEMPORARY where the system cannot say. */
 int group_by_name(const char *name, gid_t *gid, struct error *error);
 
+/* The name of a group, or its number where it has none or the system cannot say; for free(). */
+char *group_name(gid_t gid);
+
 /* Whether the account is in the group, as its primary group or as a member; false for unknown groups. */
 bool account_in_group(const struct account *account, const char *group);
 

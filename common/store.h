@@ -200,6 +200,11 @@ struct store_apikey_use {
 int store_apikey_use(struct store_txn *txn, int64_t chat, const char *key, int64_t now_ms, int64_t tries,
     struct store_apikey_use *used, struct error *error);
 
+/* Whose key it is, valid or not, without trying it: 1, 0, -1. For a look before the transaction that tries
+ * it. */
+int store_apikey_owner(
+    struct store_txn *txn, const char *key, char user[STORE_USER_BYTES], struct error *error);
+
 /* The same rule where somebody else knows whether the key is valid: how long the chat must wait still (0: it
  * may try), and what became of its try; *wait_ms is then how long it must wait now. */
 int store_chat_wait(
@@ -217,6 +222,9 @@ int store_start_new(struct store_txn *txn, const char *user, int64_t now_ms, int
 /* Takes it: 1 with whose it was, and it is gone; 0 where it is none (any more). Any text may be handed in. */
 int store_start_take(struct store_txn *txn, const char *token, int64_t now_ms, char user[STORE_USER_BYTES],
     struct error *error);
+/* Whose it is, expired or not, without taking it: 1, 0, -1. */
+int store_start_owner(
+    struct store_txn *txn, const char *token, char user[STORE_USER_BYTES], struct error *error);
 
 /* ---- cooldowns ---- */
 

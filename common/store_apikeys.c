@@ -268,6 +268,22 @@ int store_apikey_revoke(
 	return put(txn, &record, error) == 0 ? 1 : -1;
 }
 
+int store_apikey_owner(
+    struct store_txn *txn, const char *key, char user[STORE_USER_BYTES], struct error *error)
+{
+	unsigned char hash[SECRET_HASH_BYTES];
+	struct apikey_record record;
+	struct store_key place;
+	int found;
+
+	secret_hash(txn->store, "apikey", key, hash);
+	hash_key(&place, hash);
+	found = find(txn, &place, &record, error);
+	if (found == 1)
+		memcpy(user, record.user, sizeof record.user);
+	return found;
+}
+
 static enum store_apikey_result judge(int found, const struct store_apikey *key, int64_t now_ms)
 {
 	if (found == 0)

@@ -132,3 +132,18 @@ int store_start_take(struct store_txn *txn, const char *token, int64_t now_ms, c
 	memcpy(user, owner, sizeof owner);
 	return 1;
 }
+
+int store_start_owner(
+    struct store_txn *txn, const char *token, char user[STORE_USER_BYTES], struct error *error)
+{
+	struct store_key key;
+	int64_t expires_ms;
+	MDB_val value;
+	int found;
+
+	token_key(txn->store, token, &key);
+	found = table_get(txn, TABLE_STARTS, &key, &value, error);
+	if (found == 1 && start_decode(&value, &expires_ms, user, error) != 0)
+		return -1;
+	return found;
+}

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <grp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -113,6 +114,18 @@ static void secondary_group(void **state)
 	assert_true(account_in_group(&account, group));
 }
 
+static void names_of_groups(void **state)
+{
+	char *name = group_name(0);
+
+	(void)state;
+	assert_string_equal(name, "root");
+	free(name);
+	name = group_name(4294967290);
+	assert_string_equal(name, "4294967290");
+	free(name);
+}
+
 static void lists(void **state)
 {
 	char *by_name[] = {"alice", "root"}, *by_group[] = {"%root"}, *neither[] = {"%daemon", "roo", "%"};
@@ -136,6 +149,7 @@ int main(void)
 	    cmocka_unit_test(unknown_accounts),
 	    cmocka_unit_test(groups),
 	    cmocka_unit_test(secondary_group),
+	    cmocka_unit_test(names_of_groups),
 	    cmocka_unit_test(lists),
 	};
 

@@ -113,11 +113,15 @@ static void a_key_links_its_account_until_it_is_revoked(void **state)
 	struct fixture *f = *state;
 	char first[STORE_APIKEY_BYTES], second[STORE_APIKEY_BYTES];
 	int64_t id = new_key(f, "alice", 100, 0, first), other = new_key(f, "alice", 101, 0, second);
+	char owner[STORE_USER_BYTES] = "";
 
 	assert_int_equal(strlen(first), STORE_APIKEY_BYTES - 1);
 	assert_true(store_apikey_has_form(first));
 	assert_string_not_equal(first, second);
 	assert_true(other > id);
+	assert_int_equal(store_apikey_owner(f->txn, "", owner, &f->error), 0);
+	assert_int_equal(store_apikey_owner(f->txn, first, owner, &f->error), 1);
+	assert_string_equal(owner, "alice");
 	for (int64_t now_ms = 200; now_ms < 203; now_ms++) {
 		struct store_apikey_use used = use(f, 42, first, now_ms);
 
@@ -343,6 +347,9 @@ static void a_deep_link_works_once_for_its_time_and_only_the_newest(void **state
 
 	assert_int_equal(store_start_new(f->txn, "alice", 0, 1000, first, &f->error), 0);
 	assert_int_equal(strlen(first), STORE_START_BYTES - 1);
+	assert_int_equal(store_start_owner(f->txn, first, user, &f->error), 1);
+	assert_string_equal(user, "alice");
+	assert_int_equal(store_start_owner(f->txn, "", user, &f->error), 0);
 	assert_true(store_apikey_has_form(first));
 	assert_int_equal(store_start_new(f->txn, "bob", 0, 1000, other, &f->error), 0);
 	assert_int_equal(store_start_new(f->txn, "alice", 0, 1000, second, &f->error), 0);
