@@ -14,11 +14,13 @@ struct effect {
 		EFFECT_RETRIED,
 		EFFECT_HOLD,
 		EFFECT_RESUME,
-		EFFECT_DROP
+		EFFECT_DROP,
+		EFFECT_PASS
 	} kind;
 	int class;
 	int64_t chat, flow, to, id;
 	char name[STORE_USER_BYTES]; /* a file of the spool, or a user */
+	struct json_object *call;    /* owned */
 };
 
 static struct effect *add(struct sendd *sendd, enum effect_kind kind)
@@ -98,8 +100,18 @@ void effect_drop_files(struct sendd *sendd, const struct store_message *message)
 		effect_drop(sendd, message->files[i].spool);
 }
 
+void effect_pass(struct sendd *sendd, int64_t chat, struct json_object *parameters)
+{
+	struct effect *effect = add(sendd, EFFECT_PASS);
+
+	effect->chat = chat;
+	effect->call = json_object_get(parameters);
+}
+
 void effects_forget(struct sendd *sendd)
 {
+	for (size_t i = 0; i < sendd->effects.count; i++)
+		json_object_put(sendd->effects.items[i].call);
 	sendd->effects.count = 0;
 }
 
@@ -159,6 +171,9 @@ static void apply(struct sendd *sendd, const struct effect *effect, int64_t now_
 	case EFFECT_DROP:
 		store_spool_remove(sendd->store, effect->name);
 		break;
+	case EFFECT_PASS:
+		passing_send(sendd, effect->chat, effect->call, now_ms);
+		break;
 	}
 }
 
@@ -173,6 +188,7 @@ void effects_apply(struct sendd *sendd)
 
 void effects_free(struct sendd *sendd)
 {
+	effects_forget(sendd);
 	free(sendd->effects.items);
 	sendd->effects = (struct effects){0};
 }

@@ -237,6 +237,7 @@ static int finish(struct sendd *sendd, struct error *error)
 static void sendd_free(struct sendd *sendd)
 {
 	delivery_cancel_all(sendd);
+	passing_cancel_all(sendd);
 	effects_free(sendd);
 	httpd_free(sendd->httpd);
 	sched_free(sendd->sched);

@@ -203,15 +203,14 @@ static struct json_object *call_parameters(struct json_object *call, const char 
 
 /* Queues one call of the bot; ERROR_INPUT says what is wrong with it, anything else ends the transaction. */
 static int queue_call(struct sendd *sendd, struct store_txn *txn, struct op *op, struct json_object *call,
-    int64_t *id, struct error *error)
+    const char *method, int64_t *id, struct error *error)
 {
 	struct store_message message = {.class = STORE_REPLY, .accepted_ms = clock_wall_ms(), .user = ""};
-	const char *method = read_method(call, error);
 	struct json_object *otherwise = NULL;
 	int64_t interval_ms;
 	int result;
 
-	if (method == NULL || json_get_int64(call, "chat_id", &message.chat, error) < 0 ||
+	if (json_get_int64(call, "chat_id", &message.chat, error) < 0 ||
 	    read_own(call, &message, &interval_ms, &otherwise, error) != 0 ||
 	    add_file(op, call, &message, error) != 0)
 		return -1;
@@ -227,6 +226,36 @@ static int queue_call(struct sendd *sendd, struct store_txn *txn, struct op *op,
 	json_object_put(message.parameters);
 	*id = message.id;
 	return result;
+}
+
+/* The same with a call that is made at once, and not kept. */
+static int pass_call(
+    struct sendd *sendd, struct store_txn *txn, struct json_object *call, struct error *error)
+{
+	struct json_object *parameters;
+	int64_t chat = 0;
+	int found = json_get_int64(call, "chat_id", &chat, error);
+
+	if (found < 1)
+		return found < 0 ? -1 : error_set(error, ERROR_INPUT, "a chat action needs a \"chat_id\"");
+	if (store_chat_resolve(txn, &chat, error) != 0)
+		return -1;
+	parameters = call_parameters(call, NULL);
+	effect_pass(sendd, chat, parameters);
+	json_object_put(parameters);
+	return 0;
+}
+
+/* *id 0: nothing was queued. */
+static int take_call(struct sendd *sendd, struct store_txn *txn, struct op *op, struct json_object *call,
+    int64_t *id, struct error *error)
+{
+	const char *method = read_method(call, error);
+
+	*id = 0;
+	if (method != NULL && passing_is(method))
+		return pass_call(sendd, txn, call, error);
+	return method != NULL ? queue_call(sendd, txn, op, call, method, id, error) : -1;
 }
 
 static void result_failed(struct json_object *result, const char *text)
@@ -252,8 +281,9 @@ static int queue_calls(struct sendd *sendd, struct store_txn *txn, struct op *op
 	int64_t id = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		if (queue_call(sendd, txn, op, call_at(line, calls, i), &id, &call_error) == 0) {
-			json_object_array_add(ids, json_object_new_int64(id));
+		if (take_call(sendd, txn, op, call_at(line, calls, i), &id, &call_error) == 0) {
+			if (id != 0)
+				json_object_array_add(ids, json_object_new_int64(id));
 		} else if (call_error.kind != ERROR_INPUT) {
 			json_object_put(ids);
 			*error = call_error;

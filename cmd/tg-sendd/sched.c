@@ -73,6 +73,7 @@ struct sched {
 	int64_t start_full_ns, answer_full_ns; /* the buckets of all chats, see gate_due */
 	int64_t hold_until_ms;
 	int64_t in_flight, under_way;
+	int64_t passing; /* see sched_pass */
 	bool paused;
 	struct table chats, flows[SCHED_CLASSES];
 	struct list turn[SCHED_CLASSES]; /* flows that have a chat and are not paused */
@@ -367,6 +368,25 @@ static void count_sent(struct sched *sched, struct chat *chat, int64_t at_ms)
 	pace_window_note(chat->window, at_ms);
 }
 
+static int64_t all_at_once(const struct sched *sched)
+{
+	return later(AT_ONCE, sched->limits.parallel);
+}
+
+/* Whether the second bucket would have so many tokens beside all that is under way, were it full. */
+static bool has_room(const struct sched *sched, int64_t tokens)
+{
+	return sched->limits.overall_per_second <= 0 ||
+	       sched->under_way + sched->passing + tokens <= all_at_once(sched);
+}
+
+/* When so many tokens are left of the second bucket, once all that is under way is counted. */
+static int64_t left_due(const struct sched *sched, int64_t tokens)
+{
+	return pace_due_ms(sched->answer_full_ns, pace_interval_ns(sched->limits.overall_per_second),
+	    all_at_once(sched), sched->under_way + sched->passing + tokens);
+}
+
 /*
  * When one more may leave for any chat. Two buckets: one counts starts and spreads them, a third of a
  * second's worth at once, to keep several connections busy. The other one counts answers, and what is under
@@ -382,8 +402,7 @@ static int64_t gate_due(const struct sched *sched)
 	interval_ns = pace_interval_ns(sched->limits.overall_per_second);
 	burst = (int64_t)fmax(1, sched->limits.overall_per_second / 3);
 	due = later(due, pace_due_ms(sched->start_full_ns, interval_ns, burst, 1));
-	return later(due, pace_due_ms(sched->answer_full_ns, interval_ns,
-			      later(AT_ONCE, sched->limits.parallel), sched->under_way + 1));
+	return later(due, left_due(sched, 1));
 }
 
 /* ---- where a chat belongs ---- */
@@ -663,7 +682,7 @@ void sched_move(struct sched *sched, int64_t from_id, int64_t to_id, int64_t now
 
 static bool may_send(const struct sched *sched)
 {
-	return !sched->paused && sched->under_way < sched->limits.parallel;
+	return !sched->paused && sched->under_way < sched->limits.parallel && has_room(sched, 1);
 }
 
 static struct chat *take_ready(struct sched *sched)
@@ -715,6 +734,29 @@ static void take_back_start(struct sched *sched)
 {
 	if (sched->limits.overall_per_second > 0)
 		sched->start_full_ns -= pace_interval_ns(sched->limits.overall_per_second);
+}
+
+bool sched_pass(struct sched *sched, int64_t id, int64_t now_ms)
+{
+	const struct chat *chat = find(sched, id);
+	int64_t half = all_at_once(sched) / 2;
+
+	if (sched->paused || sched->hold_until_ms > now_ms)
+		return false;
+	if (chat != NULL && (head_class(chat) >= 0 || later(chat->hold_ms, chat->back_off_ms) > now_ms))
+		return false;
+	if (!has_room(sched, half) ||
+	    (sched->limits.overall_per_second > 0 && left_due(sched, half) > now_ms))
+		return false;
+	sched->passing++;
+	return true;
+}
+
+void sched_passed(struct sched *sched, int64_t now_ms)
+{
+	sched->passing--;
+	if (sched->limits.overall_per_second > 0)
+		pace_take(&sched->answer_full_ns, pace_interval_ns(sched->limits.overall_per_second), now_ms);
 }
 
 void sched_done(struct sched *sched, int64_t id, int class, int64_t now_ms)

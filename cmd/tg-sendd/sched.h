@@ -78,6 +78,15 @@ void sched_answered(struct sched *sched, int64_t chat, int64_t now_ms);
 void sched_done(struct sched *sched, int64_t chat, int class, int64_t now_ms);
 
 /*
+ * Whether something that is worth nothing later may go to a chat now, beside its messages: none of
+ * them waits, Telegram has not asked for a wait, and half of what all chats may get at once is left for
+ * messages. True: it counts for all chats together until sched_passed and a while after it, and not for the
+ * pace of the chat.
+ */
+bool sched_pass(struct sched *sched, int64_t chat, int64_t now_ms);
+void sched_passed(struct sched *sched, int64_t now_ms);
+
+/*
  * A message reached the chat at at_ms, before this scheduler was made: a restart does not lift the limits.
  * In any order, all of them before anything is added.
  */

@@ -6,9 +6,12 @@
  *	            those that begin; then its effects, then answers, then lets the attempts begin
  *	ops*.c      what an op does inside that transaction
  *	delivery.c  attempts: picked by sched.c, carried out over HTTP, judged by outcome.c, recorded by
- *record.c keyed.c     what a message does to the one before it under the same key effects.c   what a
- *transaction does outside of the store, once it is committed wait.c      requests that wait for what becomes
- *of a message view.c      the GET requests, with metrics.c
+ *	            record.c
+ *	keyed.c     what a message does to the one before it under the same key
+ *	passing.c   what a chat is shown for a moment, beside its messages
+ *	effects.c   what a transaction does outside of the store, once it is committed
+ *	wait.c      requests that wait for what becomes of a message
+ *	view.c      the GET requests, with metrics.c
  */
 #ifndef TGTOOLS_SENDD_SENDD_H
 #define TGTOOLS_SENDD_SENDD_H
@@ -48,6 +51,8 @@ void effect_moved(struct sendd *sendd, int64_t from, int64_t to);
 /* A chat's wait, or an operator's hold of a user's messages ("": of everything), begins or ends. */
 void effect_retried(struct sendd *sendd, int64_t chat);
 void effect_hold(struct sendd *sendd, const char *user, bool held);
+/* A call of passing.c; parameters is borrowed. */
+void effect_pass(struct sendd *sendd, int64_t chat, struct json_object *parameters);
 /* A file of the spool that no message names any more. */
 void effect_drop(struct sendd *sendd, const char *spool);
 void effect_drop_files(struct sendd *sendd, const struct store_message *message);
@@ -217,6 +222,14 @@ int delivery_make_due(struct sendd *sendd, struct store_txn *txn, struct error *
 /* Fills the scheduler from the store. */
 int delivery_load(struct sendd *sendd, struct error *error);
 
+/* ---- passing.c: what a chat is shown for a moment, beside its messages ---- */
+
+/* Whether a call of that method is not queued: it is sent at once and once, or not at all. */
+bool passing_is(const char *method);
+/* parameters: without the chat; borrowed. */
+void passing_send(struct sendd *sendd, int64_t chat, struct json_object *parameters, int64_t now_ms);
+void passing_cancel_all(struct sendd *sendd);
+
 /* record.c: writes what became of one attempt: M2 to M1, M3, M4. */
 int record_attempt(
     struct sendd *sendd, struct delivery *delivery, struct store_txn *txn, struct error *error);
@@ -254,6 +267,9 @@ struct sendd {
 	struct delivery *starting;	      /* marked, to be sent after the commit */
 	struct delivery *flying;	      /* on their way */
 	struct delivery *ended, **ended_tail; /* to be recorded in the next commit */
+	struct passing *passing;	      /* on their way */
+	size_t passing_count;
+	int64_t passing_not_before_ms; /* monotonic */
 	struct effects effects;
 	struct op *waiting;	    /* requests that wait for messages */
 	int64_t next_due_ms;	    /* wall time of the next scheduled message; INT64_MAX: none */

@@ -182,6 +182,50 @@ except TimeoutError:
 	tg-sendd -c "$CONFIG" --check-store
 }
 
+typing() {
+	api POST /calls "{\"method\":\"sendChatAction\",\"chat_id\":$1,\"action\":\"typing\"}"
+}
+
+# How often the simulator was asked for something.
+requests() {
+	sim GET /sim/stats | jq ".by_method.$1 // 0"
+}
+
+requests_are() {
+	[[ $(requests "$1") == "$2" ]]
+}
+
+# "is typing" that came late, or in place of an answer, would be worse than none.
+@test "a chat action goes at once beside the queue, and is never kept or made again" {
+	write_config 'delivery: {chat_per_second: 0.01, chat_burst: 1}'
+	make_chat 1
+	make_chat 2
+	start_sendd
+	[[ $(typing 1) == '{"results":[{"ok":true,"ids":[]}]}' ]]
+	wait_until 5 requests_are sendChatAction 1
+	calls 1 1 1 >/dev/null
+	wait_delivered 1
+	# The pace of the chat is used up, and not by it; nor does it wait for that.
+	typing 1 >/dev/null
+	wait_until 5 requests_are sendChatAction 2
+	# Where a message of the chat waits nobody has to be told that one is to come.
+	calls 1 2 2 >/dev/null
+	typing 1 >/dev/null
+	sim POST /sim/fault '{"method":"sendChatAction","kind":"retry_after","seconds":60}' >/dev/null
+	typing 2 >/dev/null
+	wait_until 5 requests_are sendChatAction 3
+	wait_until 5 grep -q 'passing call made.*code=429' "$DIR/sendd.log"
+	typing 2 >/dev/null
+	calls 2 1 1 >/dev/null
+	wait_chat 2 'message 1'
+	requests_are sendChatAction 3
+	queue_has true 1
+	[[ $(api GET '/history?user=*' | jq '[.messages[] | select(.method == "sendChatAction")] | length') == 0 ]]
+	[[ $(api POST /calls '{"method":"sendChatAction","action":"typing"}' | jq '.results[0].ok') == false ]]
+	stop sendd
+	tg-sendd -c "$CONFIG" --check-store
+}
+
 @test "what comes twice under one key is taken once" {
 	make_chat 1
 	start_sendd

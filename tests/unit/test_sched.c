@@ -835,6 +835,42 @@ static void the_limits_hold_however_late_a_message_arrives(void **state)
 	play_late_arrivals(28);
 }
 
+/* "is typing" must never cost a message anything. */
+static void what_passes_by_keeps_no_message_waiting(void **state)
+{
+	const struct sched_limits limits = {
+	    .overall_per_second = 30, .chat_per_second = 1, .chat_burst = 1, .parallel = 1};
+	struct sched *sched = sched_new(&limits, 0);
+	int passed = 0;
+
+	(void)state;
+	while (passed < 100 && sched_pass(sched, 5, 0))
+		passed++;
+	assert_in_range(passed, 10, 15);
+	/* The chat has its message at once, and this one its place among all that are under way. */
+	add(sched, 5, 0, 1, 0);
+	assert_false(sched_pass(sched, 5, 0));
+	assert_int_equal(next(sched, 0), 5);
+	done(sched, 5, 0, 0);
+	while (passed-- > 0)
+		sched_passed(sched, 0);
+	assert_false(sched_pass(sched, 5, 0));
+	assert_true(sched_pass(sched, 5, 1000));
+	sched_passed(sched, 1000);
+
+	sched_hold_chat(sched, 5, 3000);
+	assert_false(sched_pass(sched, 5, 2000));
+	assert_true(sched_pass(sched, 6, 2000));
+	sched_passed(sched, 2000);
+	sched_hold_all(sched, 4000);
+	assert_false(sched_pass(sched, 6, 3999));
+	sched_pause(sched, true);
+	assert_false(sched_pass(sched, 6, 4000));
+	sched_pause(sched, false);
+	assert_true(sched_pass(sched, 6, 4000));
+	sched_free(sched);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -870,6 +906,7 @@ int main(void)
 	    cmocka_unit_test(a_chat_that_moves_takes_its_mail_and_its_pace_along),
 	    cmocka_unit_test(an_attempt_that_was_not_made_does_not_count),
 	    cmocka_unit_test(the_limits_hold_however_late_a_message_arrives),
+	    cmocka_unit_test(what_passes_by_keeps_no_message_waiting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
