@@ -86,6 +86,13 @@ static const struct {
     [TEXT_LINK_LEFT] = {"link_left",
 	"The Telegram chat {chat} is no longer linked to {user}: it was linked to "
 	"another account."},
+    [TEXT_BUTTON_CONFIRM] = {"button_confirm", "Confirm"},
+    [TEXT_BUTTON_CANCEL] = {"button_cancel", "Cancel"},
+    [TEXT_CANCELLED] = {"cancelled", "Cancelled."},
+    [TEXT_BUTTON_CONNECT] = {"button_connect", "Connect"},
+    [TEXT_BUTTON_SKIP] = {"button_skip", "Skip"},
+    [TEXT_LIST_EMPTY] = {"list_empty", "There is nothing to show."},
+    [TEXT_TEMPLATE_MORE] = {"template_more", "... and {count} more"},
 };
 
 const char *text_name(enum text_id id)

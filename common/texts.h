@@ -74,6 +74,13 @@ enum text_id {
 	TEXT_SCRIPT_WELL,     /* {script} */
 	TEXT_LINK_ADDED,      /* {chat} {user}: to the other chats of an account that got one */
 	TEXT_LINK_LEFT,	      /* {chat} {user}: to those of an account that a chat was taken from */
+	TEXT_BUTTON_CONFIRM,  /* on the buttons of a confirmation */
+	TEXT_BUTTON_CANCEL,
+	TEXT_CANCELLED,	     /* in the place of what was cancelled */
+	TEXT_BUTTON_CONNECT, /* on the buttons of each item of a match_list */
+	TEXT_BUTTON_SKIP,
+	TEXT_LIST_EMPTY,    /* where the list of a service has no items */
+	TEXT_TEMPLATE_MORE, /* {count}: the items of a template that are not shown */
 	TEXT_COUNT
 };
 

@@ -181,6 +181,12 @@ static const struct command builtin_taps[] = {
 	.changes_store = true,
 	.run = scripts_run_button},
     {.name = "stop", .access = "linked", .where = CHAT_PRIVATE, .run = scripts_stop_button},
+    {.name = "page",
+	.access = "anyone",
+	.where = CHAT_PRIVATE | CHAT_GROUP,
+	.changes_store = true,
+	.run = answer_page},
+    {.name = "cancel", .access = "anyone", .where = CHAT_PRIVATE | CHAT_GROUP, .run = answer_cancel},
 };
 
 struct command_table commands_builtin(void)

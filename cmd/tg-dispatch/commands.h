@@ -101,6 +101,8 @@ int scripts_run_button(struct request *request, struct error *error); /* a tap: 
 int scripts_jobs(struct request *request, struct error *error);
 int scripts_stop(struct request *request, struct error *error);
 int scripts_stop_button(struct request *request, struct error *error); /* a tap: the id of a job */
+int answer_page(struct request *request, struct error *error);	       /* a tap: the page of a list */
+int answer_cancel(struct request *request, struct error *error);       /* a tap: no more than that */
 
 /* All that is built in. */
 struct command_table commands_builtin(void);

@@ -16,11 +16,10 @@ static char *directory_of(const char *store_path)
 	return path_join(store_path, "output");
 }
 
-static int begin(
-    struct document *document, const char *store_path, const char *script, int64_t job, struct error *error)
+static int begin(struct document *document, const char *store_path, const char *name, struct error *error)
 {
 	char *directory = directory_of(store_path);
-	char *path = xasprintf("%s/%s-%lld.txt", directory, script, (long long)job);
+	char *path = path_join(directory, name);
 	int result = path_make_directories(directory, 0700, error);
 
 	if (result == 0) {
@@ -39,8 +38,14 @@ static int begin(
 int document_add(struct document *document, const char *store_path, const char *script, int64_t job,
     const char *data, size_t len, int64_t max_bytes, struct error *error)
 {
-	if (document->path == NULL && begin(document, store_path, script, job, error) != 0)
-		return -1;
+	if (document->path == NULL) {
+		char *name = xasprintf("%s-%lld.txt", script, (long long)job);
+		int result = begin(document, store_path, name, error);
+
+		free(name);
+		if (result != 0)
+			return -1;
+	}
 	if (document->size_bytes + (int64_t)len > max_bytes)
 		return error_set(error, ERROR_INPUT, "%s is too long", document->path);
 	if (fd_write_all(document->fd, data, len) != 0)
@@ -59,6 +64,20 @@ void document_free(struct document *document)
 	fd_close(&document->fd);
 	free(document->path);
 	*document = DOCUMENT_INIT;
+}
+
+int document_write(
+    const char *store_path, const char *name, const void *data, size_t len, char **path, struct error *error)
+{
+	struct document document = DOCUMENT_INIT;
+	int result = begin(&document, store_path, name, error);
+
+	if (result == 0 && fd_write_all(document.fd, data, len) != 0)
+		result = error_errno(error, ERROR_TEMPORARY, "cannot write %s", document.path);
+	if (result == 0)
+		*path = xstrdup(document.path);
+	document_free(&document);
+	return result;
 }
 
 void document_sweep(const char *store_path, int64_t now_wall_ms)

@@ -1,6 +1,6 @@
 /*
- * The rest of an output that is too long for messages: a file in a directory of the store, which tg-sendd
- * copies when it takes the call that names it.
+ * What is too long for messages, say the rest of an output, or is no text: a file in a directory of the
+ * store, which tg-sendd copies when it takes the call that names it.
  */
 #ifndef TG_DISPATCH_DOCUMENT_H
 #define TG_DISPATCH_DOCUMENT_H
@@ -29,6 +29,10 @@ int document_add(struct document *document, const char *store_path, const char *
 void document_end(struct document *document);
 /* Forgets it; the file stays for whoever has its name. */
 void document_free(struct document *document);
+
+/* A whole one of that name, which is replaced; *path is where it is, to be freed. */
+int document_write(
+    const char *store_path, const char *name, const void *data, size_t len, char **path, struct error *error);
 
 /* Removes those that were written last more than DOCUMENT_KEEP_MS ago. */
 void document_sweep(const char *store_path, int64_t now_wall_ms);

@@ -147,6 +147,19 @@ static int read_message(struct json_object *message, struct update *update, stru
 	return 0;
 }
 
+/* A message that the bot can no longer reach (InaccessibleMessage) has the date 0: it cannot be edited. */
+static int read_tapped(struct json_object *message, struct update *update, struct error *error)
+{
+	int64_t date = 1;
+
+	if (read_chat(message, update, error) != 0 || read_thread(message, update, error) != 0 ||
+	    json_get_int64(message, "date", &date, error) < 0)
+		return -1;
+	if (date == 0)
+		update->message_id = 0;
+	return 0;
+}
+
 static int read_tap(struct json_object *query, struct update *update, struct error *error)
 {
 	struct json_object *from, *message;
@@ -159,7 +172,7 @@ static int read_tap(struct json_object *query, struct update *update, struct err
 	if (need_object(query, "from", &from, error) != 0 || read_sender(from, update, error) != 0)
 		return -1;
 	found = json_get_object(query, "message", &message, error);
-	if (found < 0 || (found == 1 && read_chat(message, update, error) != 0) ||
+	if (found < 0 || (found == 1 && read_tapped(message, update, error) != 0) ||
 	    json_get_text(query, "data", &update->tap_data, error) < 0)
 		return -1;
 	update->kind = UPDATE_TAP;

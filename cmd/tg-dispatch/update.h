@@ -38,10 +38,10 @@ struct update {
 	bool from_bot;			      /* written by another bot */
 	bool is_content;		      /* a message that somebody wrote; false: a service message */
 	const char *text;		      /* borrowed from the object; NULL: none */
-	int64_t message_id;		      /* of the message, or that the button is at; 0: not told */
-	const char *tap_id;		      /* UPDATE_TAP: what to answer; borrowed */
-	const char *tap_data;		      /* what the button was given; borrowed; NULL: nothing */
-	bool is_shut_out;		      /* UPDATE_MEMBER: the chat takes nothing from the bot now */
+	int64_t message_id;   /* of the message, or that the button is at; 0: not told, or out of reach */
+	const char *tap_id;   /* UPDATE_TAP: what to answer; borrowed */
+	const char *tap_data; /* what the button was given; borrowed; NULL: nothing */
+	bool is_shut_out;     /* UPDATE_MEMBER: the chat takes nothing from the bot now */
 };
 
 /* The update_id, without which an object is no update. ERROR_INPUT. */
