@@ -19,6 +19,7 @@ enum {
 	FILE_MAX_BYTES = 1 << 20,
 	MAX_DEPTH = 16, /* libyaml's scanner needs time in the square of the depth */
 	PATH_BYTES = 64,
+	KEYS_ANSWER_MAX_BYTES = 64 << 10,
 };
 
 struct loaded {
@@ -354,33 +355,65 @@ static int check_session(struct reader *reader, size_t line, const char *path, c
 	return fail(reader, line, "%s: there is no session \"%s\" in sessions", path, name);
 }
 
+static int check_headers(struct reader *reader, const char *path, const struct config_http *http)
+{
+	for (size_t i = 0; i < http->headers_count; i++) {
+		const struct config_header *header = &http->headers[i];
+
+		if ((header->value != NULL) == (header->value_file != NULL))
+			return fail(reader, header->line,
+			    "%s: header %s needs exactly one of value, value_file", path, header->name);
+	}
+	return 0;
+}
+
+static int check_route(struct reader *reader, const char *path, const struct config_route *route)
+{
+	int ways = (route->http.url != NULL) + (route->exec.count > 0) + (route->script != NULL) +
+		   (route->session != NULL);
+
+	if (ways != 1)
+		return fail(reader, route->line, "%s: %s needs exactly one of http, exec, script, session",
+		    path, route->name);
+	if (route->where.count == 0)
+		return fail(reader, route->line, "%s: %s has an empty where", path, route->name);
+	if (check_headers(reader, path, &route->http) != 0)
+		return -1;
+	return check_session(reader, route->line, path, route->session);
+}
+
 static int check_routes(
     struct reader *reader, const char *path, const struct config_route *routes, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		const struct config_route *route = &routes[i];
-		int ways = (route->http.url != NULL) + (route->exec.count > 0) + (route->script != NULL) +
-			   (route->session != NULL);
-
-		if (ways != 1)
-			return fail(reader, route->line,
-			    "%s: %s needs exactly one of http, exec, script, session", path, route->name);
-		if (check_session(reader, route->line, path, route->session) != 0)
+		if (check_route(reader, path, &routes[i]) != 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int check_text(struct reader *reader, const yaml_node_t *root)
+/* The routes that have no name in the file; nothing in them is as good as left out. */
+static int check_unnamed(
+    struct reader *reader, const yaml_node_t *root, const char *name, struct config_route *route)
 {
-	const struct config *config = &reader->loaded->config;
-	const yaml_node_t *node = find(reader, root, "text");
+	const yaml_node_t *node = find(reader, root, name);
 
-	if (node == NULL)
+	if (node == NULL || node->data.mapping.pairs.start == node->data.mapping.pairs.top)
 		return 0;
-	if (config->text.session != NULL && config->text.http.url != NULL)
-		return fail(reader, line_of(node), "text takes a session or http, not both");
-	return check_session(reader, line_of(node), "text", config->text.session);
+	route->line = line_of(node);
+	keep(reader, name, &route->name);
+	return check_route(reader, name, route);
+}
+
+static int check_keys(struct reader *reader)
+{
+	struct config_http *http = &reader->loaded->config.keys.http;
+
+	if (http->url[0] == '\0')
+		http->url = NULL;
+	keep(reader, "POST", &http->method);
+	http->answer_max_bytes = KEYS_ANSWER_MAX_BYTES;
+	return check_headers(reader, "keys", http);
 }
 
 static void add_root_device(struct reader *reader)
@@ -404,7 +437,8 @@ static int read_root(struct reader *reader)
 	if (read_table(reader, &config_file_table, root, "", config) != 0 ||
 	    check_routes(reader, "commands", config->commands, config->commands_count) != 0 ||
 	    check_routes(reader, "callbacks", config->callbacks, config->callbacks_count) != 0 ||
-	    check_text(reader, root) != 0)
+	    check_unnamed(reader, root, "text", &config->text) != 0 ||
+	    check_unnamed(reader, root, "files", &config->files) != 0 || check_keys(reader) != 0)
 		return -1;
 	if (find(reader, root, "devices") == NULL)
 		add_root_device(reader);

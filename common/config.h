@@ -18,23 +18,25 @@ struct config_list {
 	size_t count;
 };
 
-/* A header of the requests to a service: its value, or the file that holds it; the other is NULL. */
+/* A header of every request to a service. Exactly one of the values is given. */
 struct config_header {
 	char *name;
-	char *value, *value_file;
+	char *value;	  /* or NULL */
+	char *value_file; /* or NULL: a file that nobody else may read holds it */
+	size_t line;	  /* where it stands in the file */
 };
 
-/* An HTTP service behind a route; url NULL: the route goes elsewhere, and the numbers are 0. */
+/* An HTTP service; url NULL: there is none, and the rest is unset. */
 struct config_http {
 	char *url;
-	char *method;	     /* "POST" or "GET"; NULL: POST */
-	char *socket;	     /* of a service on this host; NULL: the URL says where it is */
-	char *template_text; /* makes a text of the answer; NULL: the answer says what to send */
-	int64_t timeout_ms;  /* of all tries together */
+	char *method; /* "POST", "GET" */
+	char *socket; /* the unix socket it listens on; NULL: none */
+	int64_t timeout_ms;
 	int64_t retries;
-	int64_t answer_max_bytes; /* 0: ASK_ANSWER_BYTES of tg-dispatch */
+	int64_t answer_max_bytes;
 	struct config_header *headers;
 	size_t headers_count;
+	char *template_text; /* what is made of its answer; NULL: the answer says what is to be shown */
 };
 
 struct config_target {
@@ -51,13 +53,14 @@ struct config_device {
 };
 
 /*
- * A command (without the slash) or a callback (its ACTION). It goes exactly one way: http.url, exec, script
- * or session is given, the others are NULL or empty.
+ * A command (without the slash), a callback (its ACTION), all free text or all files. It goes exactly one
+ * way: http.url, exec, script or session is given, the others are NULL or empty.
  */
 struct config_route {
-	char *name;
-	char *description; /* NULL for a callback */
-	char *access;	   /* "anyone", "linked", "operator" or "%group" */
+	char *name;		  /* NULL for text and files: unless they go somewhere */
+	char *description;	  /* NULL but for a command */
+	char *access;		  /* "anyone", "linked", "operator" or "%group" */
+	struct config_list where; /* "private", "group" */
 	struct config_http http;
 	struct config_list exec; /* argv; the first is an absolute path */
 	char *script;
@@ -140,17 +143,15 @@ struct config {
 	size_t commands_count;
 	struct config_route *callbacks;
 	size_t callbacks_count;
-	struct {
-		char *session; /* at most one of the two; neither: free text goes nowhere */
-		struct config_http http;
-	} text;
+	struct config_route text;  /* name NULL: free text goes nowhere */
+	struct config_route files; /* what comes with a file; name NULL: it goes nowhere */
 	struct config_session *sessions;
 	size_t sessions_count;
 	struct {
 		char *listen, *path, *secret_file; /* secret_file "": none */
 	} webhook;
 	struct {
-		char *http; /* "": our own keys */
+		struct config_http http; /* url NULL: our own keys */
 	} keys;
 	struct {
 		int64_t interval_ms, remind_ms; /* remind 0: never */

@@ -122,28 +122,44 @@ static const struct config_key load_keys[] = {
     {0},
 };
 
-static const struct config_key http_keys[] = {
-    {"url", .need = CONFIG_REQUIRED, .set = config_set_url, AT(config_http, url)},
-    {"timeout", .set = config_set_duration, AT(config_http, timeout_ms), .fallback = "3s",
-	BETWEEN(CONFIG_SECOND, CONFIG_DAY)},
-    {"retries", .set = config_set_int, AT(config_http, retries), .fallback = "1", BETWEEN(0, 10)},
+static const struct config_key header_keys[] = {
+    {"name", .need = CONFIG_REQUIRED, .set = config_set_header, AT(config_header, name)},
+    {"value", .need = CONFIG_OPTIONAL, .set = config_set_text, AT(config_header, value),
+	BETWEEN(1, CONFIG_MAX_TEXT)},
+    {"value_file", .need = CONFIG_OPTIONAL, .set = config_set_path, AT(config_header, value_file)},
     {0},
 };
+static const struct config_table header_table = {
+    header_keys, sizeof(struct config_header), offsetof(struct config_header, line)};
+
+#define HTTP_KEYS(timeout_)                                                                                  \
+	{"url", .need = CONFIG_REQUIRED, .set = config_set_url, AT(config_http, url)},                       \
+	    {"method", .set = config_set_method, AT(config_http, method), .fallback = "POST"},               \
+	    {"socket", .need = CONFIG_OPTIONAL, .set = config_set_socket, AT(config_http, socket)},          \
+	    {"timeout", .set = config_set_duration, AT(config_http, timeout_ms), .fallback = (timeout_),     \
+		BETWEEN(CONFIG_SECOND, 10 * CONFIG_MINUTE)},                                                 \
+	    {"retries", .set = config_set_int, AT(config_http, retries), .fallback = "1", BETWEEN(0, 10)},   \
+	    {"answer_max", .set = config_set_size, AT(config_http, answer_max_bytes), .fallback = "1M",      \
+		BETWEEN(1 << 10, 64 << 20)},                                                                 \
+	    {"headers", CONFIG_SECTIONS, .table = &header_table, AT(config_http, headers),                   \
+		.count_offset = offsetof(struct config_http, headers_count), .high = 32},                    \
+	    {"template", .need = CONFIG_OPTIONAL, .set = config_set_text, AT(config_http, template_text),    \
+		BETWEEN(1, CONFIG_MAX_TEXT)},                                                                \
+	{                                                                                                    \
+		0                                                                                            \
+	}
+
+static const struct config_key http_keys[] = {HTTP_KEYS("3s")};
 static const struct config_table http_table = {http_keys, sizeof(struct config_http), 0};
 
 /* A conversation takes longer than a command. */
-static const struct config_key text_http_keys[] = {
-    {"url", .need = CONFIG_REQUIRED, .set = config_set_url, AT(config_http, url)},
-    {"timeout", .set = config_set_duration, AT(config_http, timeout_ms), .fallback = "5s",
-	BETWEEN(CONFIG_SECOND, CONFIG_DAY)},
-    {"retries", .set = config_set_int, AT(config_http, retries), .fallback = "1", BETWEEN(0, 10)},
-    {0},
-};
+static const struct config_key text_http_keys[] = {HTTP_KEYS("5s")};
 static const struct config_table text_http_table = {text_http_keys, sizeof(struct config_http), 0};
 
-#define ROUTE_KEYS                                                                                           \
+#define ROUTE_KEYS(http_table_)                                                                              \
 	{"access", .set = config_set_access, AT(config_route, access), .fallback = "linked"},                \
-	    {"http", CONFIG_SECTION, CONFIG_OPTIONAL, AT(config_route, http), .table = &http_table},         \
+	    {"where", CONFIG_LIST, .set = config_set_place, AT(config_route, where), .fallback = "private"}, \
+	    {"http", CONFIG_SECTION, CONFIG_OPTIONAL, AT(config_route, http), .table = &(http_table_)},      \
 	    {"exec", CONFIG_ARGV, CONFIG_OPTIONAL, .set = config_set_text, AT(config_route, exec),           \
 		BETWEEN(0, CONFIG_MAX_TEXT)},                                                                \
 	    {"script", .need = CONFIG_OPTIONAL, .set = config_set_script, AT(config_route, script)},         \
@@ -158,23 +174,20 @@ static const struct config_key command_keys[] = {
     {"command", .need = CONFIG_REQUIRED, .set = config_set_command, AT(config_route, name)},
     {"description", .need = CONFIG_REQUIRED, .set = config_set_text, AT(config_route, description),
 	BETWEEN(1, 256)},
-    ROUTE_KEYS,
+    ROUTE_KEYS(http_table),
 };
 static const struct config_table command_table = {
     command_keys, sizeof(struct config_route), offsetof(struct config_route, line)};
 
 static const struct config_key callback_keys[] = {
     {"action", .need = CONFIG_REQUIRED, .set = config_set_action, AT(config_route, name)},
-    ROUTE_KEYS,
+    ROUTE_KEYS(http_table),
 };
 static const struct config_table callback_table = {
     callback_keys, sizeof(struct config_route), offsetof(struct config_route, line)};
 
-static const struct config_key text_keys[] = {
-    {"session", .need = CONFIG_OPTIONAL, .set = config_set_name, IN(text.session)},
-    {"http", CONFIG_SECTION, CONFIG_OPTIONAL, IN(text.http), .table = &text_http_table},
-    {0},
-};
+static const struct config_key text_keys[] = {ROUTE_KEYS(text_http_table)};
+static const struct config_table text_table = {text_keys, sizeof(struct config_route), 0};
 
 static const struct config_key session_keys[] = {
     {"name", .need = CONFIG_REQUIRED, .set = config_set_name, AT(config_session, name)},
@@ -195,7 +208,12 @@ static const struct config_key webhook_keys[] = {
 };
 
 static const struct config_key keys_keys[] = {
-    {"http", .set = config_set_url_or_none, IN(keys.http), .fallback = ""},
+    {"http", .set = config_set_url_or_none, IN(keys.http.url), .fallback = ""},
+    {"socket", .need = CONFIG_OPTIONAL, .set = config_set_socket, IN(keys.http.socket)},
+    {"timeout", .set = config_set_duration, IN(keys.http.timeout_ms), .fallback = "5s",
+	BETWEEN(CONFIG_SECOND, CONFIG_MINUTE)},
+    {"headers", CONFIG_SECTIONS, .table = &header_table, IN(keys.http.headers),
+	.count_offset = offsetof(struct config, keys.http.headers_count), .high = 32},
     {0},
 };
 
@@ -247,7 +265,8 @@ static const struct config_key file_keys[] = {
     ONE("load", load_keys),
     MANY("commands", command_table, commands, commands_count, MAX_COMMANDS),
     MANY("callbacks", callback_table, callbacks, callbacks_count, CONFIG_MAX_ITEMS),
-    ONE("text", text_keys),
+    {"text", CONFIG_SECTION, CONFIG_OPTIONAL, .table = &text_table, IN(text)},
+    {"files", CONFIG_SECTION, CONFIG_OPTIONAL, .table = &text_table, IN(files)},
     MANY("sessions", session_table, sessions, sessions_count, CONFIG_MAX_ITEMS),
     ONE("webhook", webhook_keys),
     ONE("keys", keys_keys),

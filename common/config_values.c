@@ -300,6 +300,28 @@ int config_set_name(struct config_setting *s)
 	return keep(s);
 }
 
+int config_set_place(struct config_setting *s)
+{
+	if (strcmp(s->text, "private") != 0 && strcmp(s->text, "group") != 0)
+		return explain(s, "must be private or group");
+	return keep(s);
+}
+
+int config_set_method(struct config_setting *s)
+{
+	if (strcmp(s->text, "GET") != 0 && strcmp(s->text, "POST") != 0)
+		return explain(s, "must be GET or POST");
+	return keep(s);
+}
+
+/* A token as RFC 9110 has it, but for characters that no header in use has. */
+int config_set_header(struct config_setting *s)
+{
+	if (!config_consists_of(s->text, CONFIG_ALNUM "-_", 64))
+		return explain(s, "must be 1 to 64 of the characters A-Z a-z 0-9 - _");
+	return keep(s);
+}
+
 int config_set_command(struct config_setting *s)
 {
 	if (!config_consists_of(s->text, CONFIG_NAME_CHARACTERS, 32))

@@ -42,6 +42,10 @@ static void check_config(const struct config *config)
 		check_route(&config->commands[i]);
 	for (size_t i = 0; i < config->callbacks_count; i++)
 		check_route(&config->callbacks[i]);
+	if (config->text.name != NULL)
+		check_route(&config->text);
+	if (config->files.name != NULL)
+		check_route(&config->files);
 	for (size_t i = 0; i < config->texts_count; i++)
 		FUZZ_MUST(config_text(config, config->texts[i].name, "")[0] != '\0');
 }

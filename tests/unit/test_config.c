@@ -119,12 +119,12 @@ static void check_defaults(const struct config *c)
 	assert_string_equal(c->devices[0].name, "root");
 	assert_string_equal(c->devices[0].path, "/");
 	assert_true(c->devices[0].alert_threshold_percent == 80 && c->load.alert_threshold == 0);
-	assert_null(c->text.session);
-	assert_null(c->text.http.url);
+	assert_null(c->text.name);
+	assert_null(c->files.name);
 	assert_string_equal(c->webhook.listen, "127.0.0.1:8080");
 	assert_string_equal(c->webhook.path, "/webhook/telegram");
 	assert_string_equal(c->webhook.secret_file, "");
-	assert_string_equal(c->keys.http, "");
+	assert_null(c->keys.http.url);
 	assert_int_equal(c->monitor.interval_ms, 30000);
 	assert_int_equal(c->monitor.remind_ms, 6 * 3600000);
 	assert_int_equal(c->targets_count + c->commands_count + c->callbacks_count + c->sessions_count +
@@ -174,7 +174,9 @@ static void test_sample(void **state)
 		section = strstr(buf_text(&sample), wanted);
 		if (section == NULL)
 			fail_msg("the sample lacks %s", key->name);
-		for (; inner != NULL && inner->name != NULL && strcmp(key->name, "text") != 0; inner++) {
+		for (; inner != NULL && inner->name != NULL && key->need != CONFIG_OPTIONAL; inner++) {
+			if (inner->need == CONFIG_OPTIONAL || inner->shape == CONFIG_SECTIONS)
+				continue;
 			snprintf(wanted, sizeof wanted, "\n  %s: ", inner->name);
 			if (strstr(section, wanted) == NULL)
 				fail_msg("the sample lacks %s in %s", inner->name, key->name);
@@ -257,7 +259,9 @@ static void test_manual_keys(void **state)
 		char *section = page_section(buf_text(&page), key->name);
 		const struct config_key *inner = key->table ? key->table->keys : NULL;
 
-		/* Callbacks refer to commands for the rest. */
+		/* These refer to commands for the rest. */
+		if (strcmp(key->name, "text") == 0 || strcmp(key->name, "files") == 0)
+			inner = NULL;
 		if (inner != NULL && strcmp(key->name, "callbacks") == 0)
 			check_page_key(section, inner);
 		else
@@ -292,10 +296,13 @@ static const char full[] =
     "  - {command: rep, description: r, script: report.py, timeout: 2m}\n"
     "  - {command: ask, description: a, session: bot}\n"
     "callbacks: [{action: CONNECT, http: {url: https://h}}]\n"
-    "text: {session: bot}\n"
+    "text: {session: bot, access: anyone}\n"
+    "files: {where: [private, group], http: {url: 'http://h/f', method: GET, socket: /run/h.sock, "
+    "answer_max: 16M,\n"
+    "        template: '{{n}}', headers: [{name: X-A, value: a}, {name: Authorization, value_file: /sec}]}}\n"
     "sessions: [{name: bot, command: [/bin/cat], run_as: user, idle: 1h}]\n"
     "webhook: {listen: 'unix:/run/w.sock', path: /hook, secret_file: /sec}\n"
-    "keys: {http: 'http://127.0.0.1:8000/keys'}\n"
+    "keys: {http: 'http://127.0.0.1:8000/keys', timeout: 9s, headers: [{name: A, value: b}]}\n"
     "monitor: {interval: 1m, remind: 0s}\n"
     "server_scripts: [{name: backup, path: /b, run_as: root, long_running: true}]\n"
     "watch: [a line]\n"
@@ -348,11 +355,32 @@ static void test_every_key(void **state)
 	assert_string_equal(c->callbacks[0].name, "CONNECT");
 	assert_int_equal(c->callbacks[0].http.timeout_ms, 3000);
 	assert_int_equal(c->callbacks[0].http.retries, 1);
+	assert_string_equal(c->callbacks[0].http.method, "POST");
+	assert_int_equal(c->callbacks[0].http.answer_max_bytes, 1 << 20);
+	assert_null(c->callbacks[0].http.socket);
+	assert_null(c->callbacks[0].http.template_text);
+	assert_int_equal(c->callbacks[0].where.count, 1);
+	assert_string_equal(c->callbacks[0].where.items[0], "private");
 	assert_string_equal(c->text.session, "bot");
+	assert_string_equal(c->text.name, "text");
+	assert_string_equal(c->text.access, "anyone");
+	assert_string_equal(c->files.name, "files");
+	assert_int_equal(c->files.where.count, 2);
+	assert_int_equal(c->files.http.timeout_ms, 5000);
+	assert_string_equal(c->files.http.method, "GET");
+	assert_string_equal(c->files.http.socket, "/run/h.sock");
+	assert_string_equal(c->files.http.template_text, "{{n}}");
+	assert_int_equal(c->files.http.headers_count, 2);
+	assert_string_equal(c->files.http.headers[0].value, "a");
+	assert_null(c->files.http.headers[1].value);
+	assert_string_equal(c->files.http.headers[1].value_file, "/sec");
 	assert_string_equal(c->sessions[0].command.items[0], "/bin/cat");
 	assert_int_equal(c->sessions[0].idle_ms, 3600000);
 	assert_string_equal(c->webhook.listen, "unix:/run/w.sock");
-	assert_string_equal(c->keys.http, "http://127.0.0.1:8000/keys");
+	assert_string_equal(c->keys.http.url, "http://127.0.0.1:8000/keys");
+	assert_string_equal(c->keys.http.method, "POST");
+	assert_int_equal(c->keys.http.timeout_ms, 9000);
+	assert_int_equal(c->keys.http.headers_count, 1);
 	assert_int_equal(c->monitor.remind_ms, 0);
 	assert_true(c->server_scripts[0].long_running);
 	assert_string_equal(c->server_scripts[0].access, "operator");
@@ -485,9 +513,19 @@ static const struct {
     {"callbacks:\n  - {action: A-B, script: s}\n",
 	"2: callbacks.action must be 1 to 32 of the characters A-Z a-z 0-9 _"},
     {"callbacks:\n  - {action: A}\n", "2: callbacks: A needs exactly one of http, exec, script, session"},
+    {"commands:\n  - {command: up, description: d, script: s, where: []}\n",
+	"2: commands: up has an empty where"},
+    {"commands:\n  - {command: up, description: d, script: s, where: [channel]}\n",
+	"2: commands.where must be private or group"},
+    {"text: {http: {url: http://a, headers: [{name: A}]}}\n",
+	"1: text: header A needs exactly one of value, value_file"},
+    {"text: {http: {url: http://a, headers: [{name: A, value: \"b\\nc\"}]}}\n",
+	"1: text.http.headers.value must not contain control characters"},
+    {"text: {http: {url: http://a, method: PUT}}\n", "1: text.http.method must be GET or POST"},
+    {"text: {access: linked}\n", "1: text: text needs exactly one of http, exec, script, session"},
     {"text: {session: s}\n", "1: text: there is no session \"s\" in sessions"},
     {"sessions: [{name: s, command: [/s]}]\ntext: {session: s, http: {url: http://a}}\n",
-	"2: text takes a session or http, not both"},
+	"2: text: text needs exactly one of http, exec, script, session"},
     {"sessions:\n  - {name: s, command: []}\n",
 	"2: sessions.command must start with the absolute path of a program"},
     {"sessions:\n  - {name: s}\n", "2: sessions.command is missing"},
