@@ -608,14 +608,16 @@ void config_open_log(const struct config *config, const char *program)
 	log_open(program, config->log.json, (enum log_level)config->log.level);
 }
 
-bool config_reload(const char *path, struct config **config)
+bool config_reload(const char *path, struct config **config, config_accept_fn *accept, void *context)
 {
-	struct config *loaded;
+	struct config *loaded = NULL;
 	struct error error;
 
-	if (config_load(path, &loaded, &error) != 0) {
+	if (config_load(path, &loaded, &error) != 0 ||
+	    (accept != NULL && accept(context, loaded, &error) != 0)) {
 		log_error(
 		    "configuration not reloaded, the old one stays in force", LOG_STR("error", error.text));
+		config_free(loaded);
 		return false;
 	}
 	config_free(*config);

@@ -176,11 +176,15 @@ struct config {
 int config_load(const char *path, struct config **config, struct error *error);
 void config_free(struct config *config);
 
+/* A look at a new configuration before it takes the place of the old one, which is still there then. */
+typedef int config_accept_fn(void *context, const struct config *loaded, struct error *error);
+
 /*
  * What a service does at SIGHUP: *config becomes what the file says now and the log follows it; a file with a
- * mistake leaves all in force. Either is logged. Returns whether *config is another one; the old one is gone.
+ * mistake, or that accept (NULL: not asked) refuses, leaves all in force. Either is logged. Returns whether
+ * *config is another one; the old one is gone.
  */
-bool config_reload(const char *path, struct config **config);
+bool config_reload(const char *path, struct config **config, config_accept_fn *accept, void *context);
 
 /* Opens the log as the configuration has it; program is borrowed for good. */
 void config_open_log(const struct config *config, const char *program);

@@ -44,6 +44,7 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_MOVED] = "moved",
     [TABLE_HOLDS] = "holds",
     [TABLE_JOBS] = "jobs",
+    [TABLE_TAPS] = "taps",
     [TABLE_BUTTONS] = "buttons",
     [TABLE_DRAFTS] = "drafts",
     [TABLE_DRAFT_AGES] = "draft_ages",

@@ -547,6 +547,14 @@ int store_draft_get(struct store_txn *txn, const char *user, const char *id, int
 int store_draft_take(struct store_txn *txn, const char *user, const char *id, int64_t now_ms,
     struct buf *text, struct error *error);
 
+/*
+ * Taps that were handled: Telegram may deliver one again, even after its update has left the inbox. Kept for
+ * STORE_TAP_KEEP_MS, longer than Telegram keeps an update.
+ */
+#define STORE_TAP_KEEP_MS (2 * INT64_C(86400000))
+int store_tap_claim(struct store_txn *txn, const char *tap, int64_t now_ms, struct error *error);
+int store_tap_is_claimed(struct store_txn *txn, const char *tap, struct error *error);
+
 /* ---- what is held ---- */
 
 /* Operators' holds: of a user's messages, or ("") of everything. */

@@ -44,6 +44,7 @@ enum store_table {
 	TABLE_CHAT_TRIES,    /* chat -> wrong keys in a row, wait until */
 	TABLE_STARTS,	     /* keyed hash -> expiry, user */
 	TABLE_USER_STARTS,   /* user -> keyed hash */
+	TABLE_TAPS,	     /* keyed hash of a tap's id -> time */
 	TABLE_COUNT
 };
 

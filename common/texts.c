@@ -18,7 +18,6 @@ static const struct {
 					   "here.\n\nUse /help for the list of commands."},
     [TEXT_START_RESUMED] = {"start_resumed", "This chat is linked to {user}. Notifications were paused and "
 					     "arrive here again.\n\nUse /help for the list of commands."},
-    [TEXT_NOT_LINKED] = {"not_linked", "Use /start to link your account."},
     [TEXT_UNKNOWN_COMMAND] = {"unknown_command", "Unknown command. Use /help for the list."},
     [TEXT_HELP] = {"help", "Commands:\n{commands}"},
     [TEXT_HELP_LINE] = {"help_line", "/{command} - {description}"},
@@ -38,8 +37,14 @@ static const struct {
 				   "Use /start to link this chat again."},
     [TEXT_PRIVATE_ONLY] = {"private_only", "/{command} works only in a private chat with {bot}, because it "
 					   "is about one person's account. Please write /{command} there."},
+    [TEXT_GROUP_ONLY] = {"group_only", "/{command} works only in groups."},
     [TEXT_THE_BOT] = {"the_bot", "the bot"},
-    [TEXT_ACCESS_DENIED] = {"access_denied", "Access denied. Please ask the administrator."},
+    [TEXT_ACCESS_DENIED] = {"access_denied", "Access denied. Your Telegram id is `{id}`.\n\n"
+					     "Use /start to link your account, or ask the administrator."},
+    [TEXT_NOT_PERMITTED] = {"not_permitted", "You may not use this. Please ask the administrator."},
+    [TEXT_SLOW_DOWN] = {"slow_down", "You're sending messages too fast, please slow down 🙂"},
+    [TEXT_SERVICE_FAILED] = {"service_failed", "Sorry, this does not work right now. "
+					       "Please try again later."},
     [TEXT_BUTTON_GONE] = {"button_gone", "This button is no longer valid."},
     [TEXT_TRY_LATER] = {"try_later", "The server cannot tell right now. Please try again later."},
     [TEXT_FAILED] = {"failed", "Sorry, this failed because of an error on the server. "

@@ -22,7 +22,6 @@ enum text_id {
 	TEXT_START_CODE,      /* {code} {lifetime} */
 	TEXT_START_LINKED,    /* {user} */
 	TEXT_START_RESUMED,   /* {user} */
-	TEXT_NOT_LINKED,      /* anything from a chat without a link */
 	TEXT_UNKNOWN_COMMAND, /* anything else from a linked chat */
 	TEXT_HELP,	      /* {commands}: one help_line each */
 	TEXT_HELP_LINE,	      /* {command} {description} */
@@ -33,8 +32,12 @@ enum text_id {
 	TEXT_LINKED,	      /* {user}: after tg-link verify, /link and /start with a deep link */
 	TEXT_UNLINKED,	      /* {user}: after /unlink or tg-link unlink */
 	TEXT_PRIVATE_ONLY,    /* {command} {bot} */
+	TEXT_GROUP_ONLY,      /* {command} */
 	TEXT_THE_BOT,	      /* {bot} while its name is not known */
-	TEXT_ACCESS_DENIED,
+	TEXT_ACCESS_DENIED,   /* {id}: to those whom nobody knows, once an hour */
+	TEXT_NOT_PERMITTED,   /* to those who are known, but may not */
+	TEXT_SLOW_DOWN,
+	TEXT_SERVICE_FAILED, /* the service behind a route gave no answer, or one that cannot be used */
 	TEXT_BUTTON_GONE,
 	TEXT_TRY_LATER,
 	TEXT_FAILED,

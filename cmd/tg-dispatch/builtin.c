@@ -73,7 +73,7 @@ static int run_help(struct request *request, struct error *error)
 	for (size_t i = 0; result == 0 && i < request->table->count; i++) {
 		const struct command *row = &request->table->rows[i];
 
-		if ((row->where & request->update->chat_type) != 0 &&
+		if (row->description != NULL && (row->where & request->update->chat_type) != 0 &&
 		    access_check(row->access, request->caller, request->config) == ACCESS_ALLOWED)
 			result = add_help_line(request, row, &lines, error);
 	}
@@ -104,10 +104,11 @@ static int run_whoami(struct request *request, struct error *error)
 	    {"since", format_date(link->linked_ms, since)}, {NULL, NULL}};
 
 	snprintf(chat, sizeof chat, "%lld", (long long)request->update->chat);
+	/* Who somebody is on the server is nothing that a group must know. */
+	if (request->update->chat_type == CHAT_GROUP)
+		return request_say(request, TEXT_WHOAMI_GROUP, values, error);
 	if (!linked)
-		return request_say(request,
-		    request->update->chat_type == CHAT_GROUP ? TEXT_WHOAMI_GROUP : TEXT_WHOAMI_UNLINKED,
-		    values, error);
+		return request_say(request, TEXT_WHOAMI_UNLINKED, values, error);
 	return request_say(request, link->paused ? TEXT_WHOAMI_PAUSED : TEXT_WHOAMI_LINKED, values, error);
 }
 
@@ -127,7 +128,7 @@ static const struct command builtin[] = {
 	.description = "Link this chat with your account",
 	.access = "anyone",
 	.where = CHAT_PRIVATE,
-	.changes_store = true,
+	.store = COMMAND_WRITES,
 	.run = run_start},
     {.name = "help",
 	.description = "What you can use here",
@@ -143,19 +144,19 @@ static const struct command builtin[] = {
 	.description = "End the link with your account",
 	.access = "linked",
 	.where = CHAT_PRIVATE,
-	.changes_store = true,
+	.store = COMMAND_WRITES,
 	.run = run_unlink},
     {.name = "scripts",
 	.description = "Your scripts, each with a button to run it",
 	.access = "linked",
 	.where = CHAT_PRIVATE,
-	.changes_store = true,
+	.store = COMMAND_WRITES,
 	.run = scripts_list},
     {.name = "run",
 	.description = "Run a script",
 	.access = "linked",
 	.where = CHAT_PRIVATE,
-	.changes_store = true,
+	.store = COMMAND_WRITES,
 	.run = scripts_run},
     {.name = "jobs",
 	.description = "What is running",
@@ -173,18 +174,18 @@ static const struct command builtin_taps[] = {
     {.name = "scripts",
 	.access = "linked",
 	.where = CHAT_PRIVATE,
-	.changes_store = true,
+	.store = COMMAND_WRITES,
 	.run = scripts_list_page},
     {.name = "run",
 	.access = "linked",
 	.where = CHAT_PRIVATE,
-	.changes_store = true,
+	.store = COMMAND_WRITES,
 	.run = scripts_run_button},
     {.name = "stop", .access = "linked", .where = CHAT_PRIVATE, .run = scripts_stop_button},
     {.name = "page",
 	.access = "anyone",
 	.where = CHAT_PRIVATE | CHAT_GROUP,
-	.changes_store = true,
+	.store = COMMAND_WRITES,
 	.run = answer_page},
     {.name = "cancel", .access = "anyone", .where = CHAT_PRIVATE | CHAT_GROUP, .run = answer_cancel},
 };

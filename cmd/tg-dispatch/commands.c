@@ -49,15 +49,6 @@ bool command_parse(const char *text, struct command_line *line)
 	return ends_word(*text);
 }
 
-static const struct command *find_row(const struct command_table *table, const char *name)
-{
-	for (size_t i = 0; i < table->count; i++) {
-		if (strcmp(table->rows[i].name, name) == 0)
-			return &table->rows[i];
-	}
-	return NULL;
-}
-
 static bool is_our_name(const struct command_line *line, const char *bot_name)
 {
 	if (bot_name[0] == '\0')
@@ -70,20 +61,44 @@ static struct route to_row(const struct command *row)
 	return (struct route){.kind = row != NULL ? ROUTE_COMMAND : ROUTE_UNKNOWN, .command = row};
 }
 
+const char *route_button_id(const struct update *update)
+{
+	if (update->kind != UPDATE_TAP || update->tap_data == NULL || update->tap_data[0] != ':')
+		return NULL;
+	return update->tap_data + 1;
+}
+
 /* "ACTION:TARGET". */
 static struct route route_tap(const struct command_table *table, const char *data)
 {
 	const char *colon = data != NULL ? strchr(data, ':') : NULL;
-	struct route route = {.kind = ROUTE_TAP};
 
-	for (size_t i = 0; colon != NULL && i < table->taps_count; i++) {
-		const char *name = table->taps[i].name;
+	if (colon == NULL)
+		return (struct route){.kind = ROUTE_TAP};
+	return (struct route){.kind = ROUTE_TAP,
+	    .command = table_tap(table, data, (size_t)(colon - data)),
+	    .target = colon + 1};
+}
 
-		if (strlen(name) == (size_t)(colon - data) && memcmp(name, data, strlen(name)) == 0) {
-			route.command = &table->taps[i];
-			route.target = colon + 1;
-		}
-	}
+struct route route_button(const struct command_table *table, const struct store_button *button)
+{
+	return (struct route){.kind = ROUTE_TAP,
+	    .command = table_tap(table, button->action, strlen(button->action)),
+	    .target = button->target};
+}
+
+/* The row of what is no command. */
+static const struct command *row_of_content(const struct command_table *table, const struct update *update)
+{
+	if (update->text != NULL)
+		return table->text;
+	return update->file.kind != NULL ? table->files : NULL;
+}
+
+static struct route only_in_group(struct route route)
+{
+	if (route.command == NULL || (route.command->where & CHAT_GROUP) == 0)
+		return (struct route){.kind = ROUTE_NOTHING};
 	return route;
 }
 
@@ -94,11 +109,12 @@ static struct route route_in_group(
 	struct route route;
 
 	if (update->text == NULL || !command_parse(update->text, &line))
-		return (struct route){.kind = ROUTE_NOTHING};
-	route = to_row(find_row(table, line.name));
-	if (line.bot != NULL ? is_our_name(&line, bot_name) : route.kind == ROUTE_COMMAND)
-		return route;
-	return (struct route){.kind = ROUTE_NOTHING};
+		return only_in_group(
+		    (struct route){.kind = ROUTE_TEXT, .command = row_of_content(table, update)});
+	route = to_row(table_command(table, line.name));
+	if (line.bot == NULL)
+		return only_in_group(route);
+	return is_our_name(&line, bot_name) ? route : (struct route){.kind = ROUTE_NOTHING};
 }
 
 struct route route_update(
@@ -117,8 +133,8 @@ struct route route_update(
 	if (update->chat_type != CHAT_PRIVATE)
 		return (struct route){.kind = ROUTE_NOTHING};
 	if (update->text != NULL && command_parse(update->text, &line))
-		return to_row(find_row(table, line.name));
-	return (struct route){.kind = ROUTE_TEXT};
+		return to_row(table_command(table, line.name));
+	return (struct route){.kind = ROUTE_TEXT, .command = row_of_content(table, update)};
 }
 
 const char *route_name(const struct route *route)
@@ -130,7 +146,7 @@ const char *route_name(const struct route *route)
 	    [ROUTE_TAP] = "tap",
 	    [ROUTE_MEMBER] = "member"};
 
-	return route->kind == ROUTE_COMMAND ? route->command->name : names[route->kind];
+	return route->command != NULL ? route->command->name : names[route->kind];
 }
 
 enum access_verdict access_check(const char *access, const struct caller *caller, const struct config *config)
@@ -157,12 +173,18 @@ int request_say(
 	return reply_message(request->calls, request->update, text_get(request->config, text), values, error);
 }
 
+bool request_has_open_tap(const struct request *request)
+{
+	return request->update->kind == UPDATE_TAP &&
+	       (request->awaited == NULL || !request->awaited->tap_answered);
+}
+
 int request_answer(
     struct request *request, enum text_id text, const struct text_value *values, struct error *error)
 {
 	const char *source = text_get(request->config, text);
 
-	if (request->update->kind != UPDATE_TAP || request->awaited != NULL)
+	if (!request_has_open_tap(request))
 		return reply_message(request->calls, request->update, source, values, error);
 	return reply_tap(request->calls, request->update, source, values, error);
 }
@@ -170,5 +192,6 @@ int request_answer(
 void wish_clear(struct wish *wish)
 {
 	json_object_put(wish->args);
+	ask_clear(&wish->ask);
 	*wish = (struct wish){.kind = WISH_NOTHING};
 }

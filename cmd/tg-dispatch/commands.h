@@ -1,6 +1,6 @@
 /*
  * The one table of commands, and the rules that lead an update to a row of it. A row says everything about
- * its command; what comes from the configuration later is a row with another handler.
+ * its command, whether it is built in or stands in the configuration (table.h).
  */
 #ifndef TG_DISPATCH_COMMANDS_H
 #define TG_DISPATCH_COMMANDS_H
@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ask.h"
 #include "config.h"
 #include "error.h"
 #include "peer.h"
@@ -17,7 +18,7 @@
 #include "texts.h"
 #include "update.h"
 
-enum { COMMAND_NAME_BYTES = 33 };
+enum { COMMAND_NAME_BYTES = 33, REQUEST_ID_BYTES = 24 };
 
 /* On whose behalf a chat speaks. A link whose account no longer exists counts as none. */
 struct caller {
@@ -27,35 +28,51 @@ struct caller {
 };
 
 struct command_table;
+struct limits;
 struct running;
 
-/* What an update had to wait for. */
-struct awaited {
-	const char *user;	     /* whose scripts were asked for */
-	struct json_object *scripts; /* as notify-scripts(1) lists them; NULL: not to be had */
-};
-
 /* What is to be done once an update is handled and the store has kept that. */
-enum wish_kind { WISH_NOTHING, WISH_LIST, WISH_RUN, WISH_STOP };
+enum wish_kind {
+	WISH_NOTHING,
+	WISH_LIST, /* the update waits for a list of scripts, and is handled again then */
+	WISH_ASK,  /* the same with a service */
+	WISH_RUN,
+	WISH_STOP,
+};
 
 struct wish {
 	enum wish_kind kind;
-	char user[STORE_USER_BYTES]; /* WISH_LIST: whose scripts the update waits for; it is handled again
-					then */
-	struct store_job job;	     /* WISH_RUN: what is to be started; WISH_STOP: its id */
-	struct json_object *args;    /* WISH_RUN: owned; NULL: none */
+	char user[STORE_USER_BYTES]; /* WISH_LIST: whose scripts */
+	struct ask ask;		     /* WISH_ASK, with whom it is for; texts are borrowed from the update */
+	struct ask_context context;
+	char request_id[REQUEST_ID_BYTES];
+	struct store_job job;	  /* WISH_RUN: what is to be started; WISH_STOP: its id */
+	struct json_object *args; /* WISH_RUN: owned; NULL: none */
 };
 
 void wish_clear(struct wish *wish);
+
+/* What an update had to wait for. */
+struct awaited {
+	enum wish_kind kind;
+	const char *user; /* WISH_LIST: whose scripts were asked for */
+	const char *row;  /* WISH_ASK: the row that asked */
+	/* WISH_LIST: as notify-scripts(1) lists them, NULL: not to be had. WISH_ASK: as asker_done_fn has it
+	 */
+	struct json_object *answer;
+	bool tap_answered; /* so that the tap takes no text any more */
+};
 
 /* One update on its way through a handler. */
 struct request {
 	const struct config *config;
 	const struct command_table *table;
+	const struct command *command; /* the row at hand; NULL: none */
+	const char *request_id;
 	const char *bot_name; /* "" while it is not known */
 	const struct update *update;
 	const struct caller *caller;
-	struct store_txn *txn; /* a write transaction where the row says changes_store, else NULL */
+	struct store_txn *txn; /* a write transaction where the row says so and there is a store, else NULL */
 	int64_t now_ms;
 	struct json_object *calls;     /* the answer so far */
 	bool changed;		       /* set by a handler that wrote to txn */
@@ -63,33 +80,49 @@ struct request {
 	const char *target;	       /* a tap: what stands behind the colon */
 	const struct running *running; /* the jobs; NULL where scripts cannot be run now */
 	const struct awaited *awaited; /* NULL: nothing was waited for */
+	struct limits *limits;
 	struct wish *wish;
 };
 
 /* Adds to calls. -1 with an error: calls is thrown away and txn aborted. */
 typedef int command_fn(struct request *request, struct error *error);
 
+enum command_store {
+	COMMAND_READS,	       /* without a transaction */
+	COMMAND_WRITES,	       /* in a write transaction */
+	COMMAND_WRITES_ANSWER, /* the same, but only when it has what it waited for */
+};
+
 struct command {
-	const char *name;	 /* without the slash, lower case */
-	const char *description; /* for /help; texts: help_NAME replaces it */
+	const char *name;	 /* of a command without the slash, lower case */
+	const char *description; /* for /help; texts: help_NAME replaces it; NULL: it is not listed */
 	const char *access;	 /* "anyone", "linked", "operator" or "%group" */
 	unsigned where;		 /* CHAT_PRIVATE, CHAT_GROUP */
-	bool changes_store;	 /* the handler runs in a write transaction */
+	enum command_store store;
 	command_fn *run;
+	const struct config_route *route; /* NULL: built in */
 };
 
 struct command_table {
-	const struct command *rows;
+	const struct command *rows; /* those that are built in first */
 	size_t count;
 	const struct command *taps; /* by what stands before the colon in the data of a button */
 	size_t taps_count;
+	const struct command *text, *files; /* NULL: they go nowhere */
 };
+
+/* NULL: there is no such row. */
+const struct command *table_command(const struct command_table *table, const char *name);
+const struct command *table_tap(const struct command_table *table, const char *action, size_t len);
 
 /* Sends a text of the table in texts.h. */
 int request_say(
     struct request *request, enum text_id text, const struct text_value *values, struct error *error);
 
-/* The same, but a tap that is not answered yet is answered with it. */
+/* Whether the update is a tap that is not answered yet. */
+bool request_has_open_tap(const struct request *request);
+
+/* As request_say, but an open tap is answered with it. */
 int request_answer(
     struct request *request, enum text_id text, const struct text_value *values, struct error *error);
 
@@ -104,7 +137,13 @@ int scripts_stop_button(struct request *request, struct error *error); /* a tap:
 int answer_page(struct request *request, struct error *error);	       /* a tap: the page of a list */
 int answer_cancel(struct request *request, struct error *error);       /* a tap: no more than that */
 
-/* All that is built in. */
+/* Handlers of rows of the configuration. */
+int commands_http(struct request *request, struct error *error);
+int commands_exec(struct request *request, struct error *error);
+int commands_script(struct request *request, struct error *error);
+int commands_session(struct request *request, struct error *error);
+
+/* All that is built in; borrowed for good. */
 struct command_table commands_builtin(void);
 
 /* A message that is a command: "/name", "/name@bot", and what follows after white space. */
@@ -122,24 +161,31 @@ enum route_kind {
 	ROUTE_NOTHING, /* nobody expects an answer */
 	ROUTE_COMMAND,
 	ROUTE_UNKNOWN, /* a command that is in no row */
-	ROUTE_TEXT,    /* any other message to the bot */
+	ROUTE_TEXT,    /* any other message to the bot; the row of text or files, if there is one */
 	ROUTE_TAP,
 	ROUTE_MEMBER, /* the link of the chat is paused or resumed */
 };
 
 struct route {
 	enum route_kind kind;
-	const struct command *command; /* ROUTE_COMMAND; ROUTE_TAP: NULL where nobody knows the button */
+	const struct command *command; /* NULL where there is no row, or nobody knows the button */
 	const char *target;	       /* ROUTE_TAP: what stands behind the colon; borrowed from the update */
 };
 
 /*
- * Where an update goes: a function of these three alone. In a private chat every message is for the bot;
- * in a group a command is where it is addressed to bot_name (letters of either case; "": to any bot), or to
- * nobody and in the table.
+ * Where an update goes: a function of these three alone. In a private chat every message is for the bot; in a
+ * group a command is where it is addressed to bot_name (letters of either case; "": to any bot), and anything
+ * where its row says that it works in groups.
+ *
+ * A button whose data is ":ID" is one of the store: it goes nowhere until route_button says what it is.
  */
 struct route route_update(
     const struct command_table *table, const struct update *update, const char *bot_name);
+
+/* The id of such a button, or NULL. */
+const char *route_button_id(const struct update *update);
+/* What the store knows of it, borrowed by the route. */
+struct route route_button(const struct command_table *table, const struct store_button *button);
 
 /* The word for a route in the log. */
 const char *route_name(const struct route *route);

@@ -4,10 +4,13 @@
 #include <string.h>
 
 #include "clock.h"
+#include "json.h"
+#include "limits.h"
 #include "log.h"
 #include "reply.h"
+#include "table.h"
 
-enum { ATTEMPTS = 3, LINE_MAX_BYTES = 1 << 20 };
+enum { ATTEMPTS = 3, LINE_MAX_BYTES = 1 << 20, NUMBER_BYTES = 24 };
 
 /* What the store knows about an update before it is handled. */
 struct known {
@@ -15,38 +18,83 @@ struct known {
 	bool has_link;
 	struct store_link link;
 	char bot_name[STORE_USER_BYTES];
+	bool tapped;	 /* the same tap was handled as another update */
+	bool has_button; /* the button that was tapped is one of the store */
+	struct store_button button;
 };
 
 /* An update being handled. */
 struct work {
 	const struct dispatch *dispatch;
+	struct incoming *incoming;
+	const struct command_table *table;
 	struct update update;
+	char request_id[REQUEST_ID_BYTES];
 	struct route route;
 	struct caller caller;
 	bool unsure; /* the system could not say whether the account exists */
+	enum limits_verdict verdict;
 	struct known known;
 	int64_t now_ms;
-	const struct awaited *awaited;
+	const struct awaited *awaited; /* NULL also where the row is another one since */
 	struct wish *wish;
 	struct buf line;
 	const char *outcome;
 };
 
+/*
+ * The chat whose link says on whose behalf something is said: in a group that of the person alone, which has
+ * the same number as the person (core.telegram.org/bots/api#chat: a private chat is that of a user).
+ */
+static int64_t speaker(const struct update *update)
+{
+	return update->chat_type == CHAT_GROUP ? update->user : update->chat;
+}
+
+static int look_at_tap(struct store_txn *txn, struct work *work, struct error *error)
+{
+	const char *id = route_button_id(&work->update);
+	int found = store_tap_is_claimed(txn, work->update.tap_id, error);
+
+	if (found < 0)
+		return -1;
+	work->known.tapped = found == 1;
+	if (id == NULL)
+		return 0;
+	found = store_button_get(txn, id, &work->known.button, error);
+	work->known.has_button = found == 1;
+	return found < 0 ? -1 : 0;
+}
+
 static int look_in(struct store_txn *txn, struct work *work, struct error *error)
 {
 	const struct update *update = &work->update;
 	int found = store_inbox_answer_get(txn, update->update_id, &work->line, error);
+	int64_t chat = speaker(update);
 
 	if (found < 0)
 		return -1;
 	work->known.answered = found == 1;
 	if (found == 1)
 		return 0;
-	if (store_bot_name_get(txn, work->known.bot_name, error) < 0)
+	if (store_bot_name_get(txn, work->known.bot_name, error) < 0 ||
+	    (update->kind == UPDATE_TAP && look_at_tap(txn, work, error) != 0))
 		return -1;
-	found = update->chat != 0 ? store_link_of_chat(txn, update->chat, &work->known.link, error) : 0;
+	found = chat != 0 ? store_link_of_chat(txn, chat, &work->known.link, error) : 0;
 	work->known.has_link = found == 1;
 	return found < 0 ? -1 : 0;
+}
+
+/* As if all chats were linked to one account. */
+static void look_without_store(struct work *work)
+{
+	const char *user = work->dispatch->user;
+
+	work->known.has_link = user != NULL;
+	if (user == NULL)
+		return;
+	work->known.link = (struct store_link){.chat = speaker(&work->update)};
+	snprintf(work->known.link.user, sizeof work->known.link.user, "%s", user);
 }
 
 static int look(struct work *work, struct error *error)
@@ -55,7 +103,12 @@ static int look(struct work *work, struct error *error)
 	int result;
 
 	buf_clear(&work->line);
-	work->known = (struct known){.answered = false};
+	work->known.answered = work->known.has_link = work->known.tapped = work->known.has_button = false;
+	work->known.bot_name[0] = '\0';
+	if (work->dispatch->store == NULL) {
+		look_without_store(work);
+		return 0;
+	}
 	if (store_begin_read(work->dispatch->store, &txn, error) != 0)
 		return -1;
 	result = look_in(txn, work, error);
@@ -93,22 +146,48 @@ static int refuse_in_group(struct request *request, const struct command *row, s
 	return request_say(request, TEXT_PRIVATE_ONLY, values, error);
 }
 
+/* Whom nobody knows is told so, but not in a conversation. Where a button spins it must be answered. */
+static int refuse_stranger(struct request *request, struct error *error)
+{
+	const struct update *update = request->update;
+	char id[NUMBER_BYTES];
+	const struct text_value values[] = {{"id", id}, {NULL, NULL}};
+
+	request->outcome = "not linked";
+	if (!request_has_open_tap(request) && request->limits != NULL &&
+	    !limits_may_refuse_stranger(request->limits, update->chat, request->now_ms))
+		return 0;
+	snprintf(id, sizeof id, "%lld", (long long)update->user);
+	return request_answer(request, TEXT_ACCESS_DENIED, values, error);
+}
+
 static int run_row(struct request *request, const struct command *row, struct error *error)
 {
 	enum access_verdict verdict = access_check(row->access, request->caller, request->config);
 
-	if (verdict == ACCESS_ALLOWED)
-		return row->run(request, error);
-	request->outcome = verdict == ACCESS_DENIED ? "denied" : "not linked";
-	return request_answer(
-	    request, verdict == ACCESS_DENIED ? TEXT_ACCESS_DENIED : TEXT_NOT_LINKED, NULL, error);
+	if (verdict == ACCESS_NEEDS_LINK)
+		return refuse_stranger(request, error);
+	if (verdict == ACCESS_DENIED) {
+		request->outcome = "denied";
+		return request_answer(request, TEXT_NOT_PERMITTED, NULL, error);
+	}
+	if (row->store == COMMAND_WRITES && row->route == NULL && request->txn == NULL) {
+		request->outcome = "no store";
+		return request_answer(request, TEXT_TRY_LATER, NULL, error);
+	}
+	return row->run(request, error);
 }
 
 static int run_command(struct request *request, const struct command *row, struct error *error)
 {
-	if ((row->where & request->update->chat_type) == 0)
+	const struct text_value values[] = {{"command", row->name}, {NULL, NULL}};
+
+	if ((row->where & request->update->chat_type) != 0)
+		return run_row(request, row, error);
+	if (request->update->chat_type == CHAT_GROUP)
 		return refuse_in_group(request, row, error);
-	return run_row(request, row, error);
+	request->outcome = "group only";
+	return request_say(request, TEXT_GROUP_ONLY, values, error);
 }
 
 /* The message that the button is at may be older than the link, so who may tap is looked at as in a command.
@@ -121,12 +200,11 @@ static int run_tap(struct request *request, const struct command *row, struct er
 	return request_answer(request, TEXT_BUTTON_GONE, NULL, error);
 }
 
-/* A group has no account of its own to link, so nobody is sent there from a group. */
 static int say_unknown(struct request *request, struct error *error)
 {
-	bool can_link = !request->caller->linked && request->update->chat_type == CHAT_PRIVATE;
-
-	return request_say(request, can_link ? TEXT_NOT_LINKED : TEXT_UNKNOWN_COMMAND, NULL, error);
+	if (!request->caller->linked)
+		return refuse_stranger(request, error);
+	return request_say(request, TEXT_UNKNOWN_COMMAND, NULL, error);
 }
 
 /* Telegram says that it takes messages to this chat no longer, or again. Nobody there waits for an answer. */
@@ -154,8 +232,10 @@ static int answer(struct request *request, const struct route *route, struct err
 	case ROUTE_COMMAND:
 		return run_command(request, route->command, error);
 	case ROUTE_UNKNOWN:
-	case ROUTE_TEXT:
 		return say_unknown(request, error);
+	case ROUTE_TEXT:
+		return route->command != NULL ? run_row(request, route->command, error)
+					      : say_unknown(request, error);
 	case ROUTE_TAP:
 		return run_tap(request, route->command, error);
 	case ROUTE_MEMBER:
@@ -164,10 +244,36 @@ static int answer(struct request *request, const struct route *route, struct err
 	return error_set(error, ERROR_BUG, "route %d is unknown", (int)route->kind);
 }
 
+/* Too much at once: it is not looked at, and only now and then said so. */
+static int refuse_flood(struct request *request, enum limits_verdict verdict, struct error *error)
+{
+	request->outcome = "too fast";
+	return verdict == LIMITS_REFUSED_TELL ? request_answer(request, TEXT_SLOW_DOWN, NULL, error) : 0;
+}
+
+static int answer_or_refuse(struct work *work, struct request *request, struct error *error)
+{
+	const struct route *route = &work->route;
+
+	if (work->known.tapped) {
+		request->outcome = "duplicate";
+		return 0;
+	}
+	if (work->verdict != LIMITS_ALLOWED)
+		return refuse_flood(request, work->verdict, error);
+	if (work->unsure && (route->kind != ROUTE_TAP || route->command != NULL)) {
+		request->outcome = "try later";
+		return request_answer(request, TEXT_TRY_LATER, NULL, error);
+	}
+	return answer(request, route, error);
+}
+
 static struct request new_request(struct work *work, struct store_txn *txn)
 {
 	return (struct request){.config = work->dispatch->config,
-	    .table = &work->dispatch->table,
+	    .table = work->table,
+	    .command = work->route.command,
+	    .request_id = work->request_id,
 	    .bot_name = work->known.bot_name,
 	    .update = &work->update,
 	    .caller = &work->caller,
@@ -177,8 +283,46 @@ static struct request new_request(struct work *work, struct store_txn *txn)
 	    .outcome = "answered",
 	    .target = work->route.target,
 	    .running = work->dispatch->running,
+	    .limits = work->dispatch->limits,
 	    .awaited = work->awaited,
 	    .wish = work->wish};
+}
+
+static bool must_wait(const struct wish *wish)
+{
+	return wish->kind == WISH_LIST || wish->kind == WISH_ASK;
+}
+
+static bool is_answered(struct json_object *calls)
+{
+	for (size_t i = 0; i < json_object_array_length(calls); i++) {
+		const char *method = json_text(json_object_array_get_idx(calls, i), "method");
+
+		if (method != NULL && strcmp(method, "answerCallbackQuery") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The button of a phone spins until it is answered. A service may still have something to say there. */
+static int close_tap(const struct work *work, const struct request *request, struct error *error)
+{
+	if (!request_has_open_tap(request) || work->known.tapped || work->wish->kind == WISH_ASK ||
+	    is_answered(request->calls))
+		return 0;
+	return reply_tap(request->calls, request->update, "", NULL, error);
+}
+
+/* What an update that waits says before leaves by itself. */
+static int add_line(struct work *work, const struct request *request, struct error *error)
+{
+	if (close_tap(work, request, error) != 0)
+		return -1;
+	if (!must_wait(work->wish))
+		return reply_line(&work->line, work->update.update_id, request->calls, error);
+	if (request->changed)
+		return error_set(error, ERROR_BUG, "what waits must not change the store");
+	return reply_lines(&work->line, request->calls, error);
 }
 
 /* Answers into work->line; *changed says whether txn must be committed. */
@@ -189,14 +333,9 @@ static int make_line(struct work *work, struct store_txn *txn, bool *changed, st
 
 	buf_clear(&work->line);
 	wish_clear(work->wish);
-	if (work->unsure && (work->route.kind != ROUTE_TAP || work->route.command != NULL)) {
-		request.outcome = "try later";
-		result = request_answer(&request, TEXT_TRY_LATER, NULL, error);
-	} else {
-		result = answer(&request, &work->route, error);
-	}
+	result = answer_or_refuse(work, &request, error);
 	if (result == 0)
-		result = reply_line(&work->line, work->update.update_id, request.calls, error);
+		result = add_line(work, &request, error);
 	work->outcome = request.outcome;
 	*changed = request.changed;
 	json_object_put(request.calls);
@@ -212,17 +351,26 @@ static bool same_link(const struct known *known, bool has_link, const struct sto
 		   link->linked_ms == known->link.linked_ms);
 }
 
+/* However often Telegram delivers a tap, it does what it does once. */
+static int claim_tap(struct work *work, struct store_txn *txn, bool *changed, struct error *error)
+{
+	if (work->update.kind != UPDATE_TAP || must_wait(work->wish) || work->known.tapped)
+		return 0;
+	*changed = true;
+	return store_tap_claim(txn, work->update.tap_id, work->now_ms, error);
+}
+
 /* 1 done; 0 where the link is no longer what find_caller saw, so that all must be looked at again. */
 static int answer_in(struct store_txn *txn, struct work *work, bool *changed, struct error *error)
 {
 	struct store_link link;
-	int found = store_link_of_chat(txn, work->update.chat, &link, error);
+	int found = store_link_of_chat(txn, speaker(&work->update), &link, error);
 
 	if (found < 0)
 		return -1;
 	if (!same_link(&work->known, found == 1, &link))
 		return 0;
-	if (make_line(work, txn, changed, error) != 0)
+	if (make_line(work, txn, changed, error) != 0 || claim_tap(work, txn, changed, error) != 0)
 		return -1;
 	if (*changed && store_inbox_answer_set(
 			    txn, work->update.update_id, buf_text(&work->line), work->line.len, error) < 0)
@@ -251,9 +399,64 @@ static bool needs_caller(const struct route *route)
 	return route->kind != ROUTE_NOTHING && route->kind != ROUTE_MEMBER;
 }
 
-static bool changes_store(const struct route *route)
+static bool changes_store(const struct work *work)
 {
-	return route->kind == ROUTE_MEMBER || (route->command != NULL && route->command->changes_store);
+	const struct command *row = work->route.command;
+
+	if (work->dispatch->store == NULL || work->verdict != LIMITS_ALLOWED)
+		return false;
+	if (work->route.kind == ROUTE_MEMBER)
+		return true;
+	if (row == NULL || row->store == COMMAND_READS)
+		return false;
+	return row->store == COMMAND_WRITES || work->awaited != NULL;
+}
+
+static struct route find_route(const struct work *work)
+{
+	if (route_button_id(&work->update) == NULL)
+		return route_update(work->table, &work->update, work->known.bot_name);
+	if (!work->known.has_button)
+		return (struct route){.kind = ROUTE_TAP};
+	return route_button(work->table, &work->known.button);
+}
+
+/* A button of the store may be for one account. */
+static void check_button(struct work *work)
+{
+	const char *user = work->known.button.user;
+
+	if (work->known.has_button && user[0] != '\0' &&
+	    (!work->caller.linked || strcmp(user, work->caller.account.name) != 0))
+		work->route = (struct route){.kind = ROUTE_TAP};
+}
+
+/* What was waited for is of no use to another row, which may be there since the configuration was read again.
+ */
+static const struct awaited *find_awaited(const struct work *work)
+{
+	const struct awaited *awaited = work->incoming->awaited;
+
+	if (awaited == NULL || awaited->kind != WISH_ASK)
+		return awaited;
+	return strcmp(awaited->row, route_name(&work->route)) == 0 ? awaited : NULL;
+}
+
+/* An update counts once, however often it is looked at; by its own time, since it may have waited long. */
+static void check_limits(struct work *work)
+{
+	const struct config *config = work->dispatch->config;
+	const struct limits_rate rate = {
+	    config->limits.chat_per_minute, config->limits.chat_per_second, config->limits.chat_burst};
+	int64_t sent_ms = work->update.date_ms;
+
+	work->verdict = LIMITS_ALLOWED;
+	if (!needs_caller(&work->route) || work->incoming->counted || work->dispatch->limits == NULL)
+		return;
+	if (sent_ms == 0 || sent_ms > work->now_ms)
+		sent_ms = work->now_ms;
+	work->verdict = limits_check(work->dispatch->limits, &rate, work->update.chat, sent_ms);
+	work->incoming->counted = work->verdict == LIMITS_ALLOWED;
 }
 
 /* 1 done, 0 to be done again, -1. */
@@ -267,12 +470,15 @@ static int attempt(struct work *work, struct error *error)
 		work->outcome = "answered before";
 		return 1;
 	}
-	work->route = route_update(&work->dispatch->table, &work->update, work->known.bot_name);
+	work->route = find_route(work);
+	work->awaited = find_awaited(work);
 	work->caller = (struct caller){.linked = false};
 	work->unsure = false;
-	if (needs_caller(&work->route))
+	check_limits(work);
+	if (needs_caller(&work->route) && work->verdict == LIMITS_ALLOWED)
 		find_caller(work);
-	if (changes_store(&work->route))
+	check_button(work);
+	if (changes_store(work))
 		return answer_and_change(work, error);
 	return make_line(work, NULL, &changed, error) == 0 ? 1 : -1;
 }
@@ -314,35 +520,52 @@ static bool can_be_handled_again(const struct error *error)
 	return error->kind == ERROR_TEMPORARY || error->kind == ERROR_CONFIG;
 }
 
-static void log_update(const struct work *work, int64_t received_ms)
+static void log_update(const struct work *work)
 {
-	log_info("update", LOG_INT("update_id", work->update.update_id), LOG_INT("chat", work->update.chat),
+	log_info("update", LOG_STR("request_id", work->request_id), LOG_INT("chat", work->update.chat),
 	    LOG_INT("user", work->update.user), LOG_STR("route", route_name(&work->route)),
-	    LOG_STR("outcome", work->outcome), LOG_INT("latency_ms", clock_monotonic_ms() - received_ms));
+	    LOG_STR("outcome", work->outcome),
+	    LOG_INT("latency_ms", clock_monotonic_ms() - work->incoming->received_ms));
 }
 
-/* 1: the update waits; the button of a phone must not spin meanwhile. */
-static int finish(struct work *work, int64_t received_ms, struct buf *out, struct error *error)
+/* For whom a service is asked. */
+static void fill_context(const struct work *work, struct wish *wish)
 {
-	if (work->wish->kind == WISH_LIST) {
-		buf_clear(&work->line);
-		if (work->update.kind == UPDATE_TAP && reply_tap_line(&work->line, &work->update, error) != 0)
-			return -1;
-	}
+	const struct update *update = &work->update;
+	bool has_open_tap =
+	    update->kind == UPDATE_TAP && (work->awaited == NULL || !work->awaited->tap_answered);
+
+	snprintf(wish->request_id, sizeof wish->request_id, "%s", work->request_id);
+	snprintf(wish->user, sizeof wish->user, "%s", work->caller.linked ? work->caller.account.name : "");
+	wish->context = (struct ask_context){.request_id = wish->request_id,
+	    .route = route_name(&work->route),
+	    .chat = update->chat,
+	    .thread = update->thread,
+	    .user = update->user,
+	    .account = wish->user,
+	    .tap_id = has_open_tap ? update->tap_id : NULL};
+}
+
+/* 1: the update waits. */
+static int finish(struct work *work, struct buf *out, struct error *error)
+{
 	if (buf_add(out, buf_text(&work->line), work->line.len) != 0)
 		return error_set(error, ERROR_BUG, "no room for an answer");
-	if (work->wish->kind == WISH_LIST)
+	if (work->wish->kind == WISH_ASK)
+		fill_context(work, work->wish);
+	if (must_wait(work->wish))
 		return 1;
-	log_update(work, received_ms);
+	log_update(work);
 	return 0;
 }
 
-int dispatch_update(const struct dispatch *dispatch, const struct incoming *incoming, int64_t now_ms,
+int dispatch_update(const struct dispatch *dispatch, struct incoming *incoming, int64_t now_ms,
     struct wish *wish, struct buf *out, struct error *error)
 {
 	struct work work = {.dispatch = dispatch,
+	    .incoming = incoming,
+	    .table = dispatch->table,
 	    .now_ms = now_ms,
-	    .awaited = incoming->awaited,
 	    .wish = wish,
 	    .line = BUF_INIT(LINE_MAX_BYTES)};
 	struct json_object *object = incoming->object;
@@ -352,6 +575,7 @@ int dispatch_update(const struct dispatch *dispatch, const struct incoming *inco
 	*wish = (struct wish){.kind = WISH_NOTHING};
 	if (result != 0)
 		return -1;
+	snprintf(work.request_id, sizeof work.request_id, "u%lld", (long long)work.update.update_id);
 	if (update_read(object, &work.update, &trouble) != 0)
 		log_warning("update is malformed", LOG_INT("update_id", work.update.update_id),
 		    LOG_STR("error", trouble.text));
@@ -363,12 +587,29 @@ int dispatch_update(const struct dispatch *dispatch, const struct incoming *inco
 		}
 		apologise(&work, &trouble);
 	}
-	result = finish(&work, incoming->received_ms, out, error);
+	result = finish(&work, out, error);
 out:
 	if (result < 0)
 		wish_clear(wish);
 	buf_free(&work.line);
 	return result;
+}
+
+static int accept_config(void *context, const struct config *loaded, struct error *error)
+{
+	struct dispatch *dispatch = context;
+	struct command_table *table;
+
+	if (table_new(loaded, &table, error) != 0)
+		return -1;
+	table_free(dispatch->table);
+	dispatch->table = table;
+	return 0;
+}
+
+void dispatch_reload(struct dispatch *dispatch, const char *config_path)
+{
+	(void)config_reload(config_path, &dispatch->config, accept_config, dispatch);
 }
 
 int64_t dispatch_chat(struct json_object *object)

@@ -14,11 +14,15 @@
 #include "store.h"
 #include "commands.h"
 
-/* Borrowed, but for the configuration: whoever reloads it replaces it here. */
+struct limits;
+
+/* All is borrowed, but for the configuration and its table: whoever reloads them replaces them here. */
 struct dispatch {
 	struct config *config;
-	struct store *store;
-	struct command_table table;
+	struct command_table *table;
+	struct store *store;   /* NULL: without a store, nothing is kept and nobody is linked */
+	const char *user;      /* without a store: the account that each chat is linked to; NULL: none */
+	struct limits *limits; /* NULL: none are kept */
 	const struct running *running; /* see struct request */
 };
 
@@ -27,20 +31,24 @@ struct incoming {
 	struct json_object *object;
 	int64_t received_ms;	       /* monotonic */
 	const struct awaited *awaited; /* NULL the first time */
+	bool counted;		       /* the limits have let it pass; set by dispatch_update */
 };
 
 /*
  * Handles an update, appends its line to out, logs one line about it and says in wish what is to be done now
- * that the answer is kept; the caller clears wish. now_ms is wall time. Returns 0, or 1 where the update
- * waits for what wish says: then its line is still to come, and it is to be handled again with what it
- * awaited.
+ * that the answer is kept; the caller clears wish, which borrows from object. now_ms is wall time. Returns 0,
+ * or 1 where the update waits for what wish says: then its line is still to come, and it is to be handled
+ * again with what it awaited.
  *
  * -1 leaves out alone: ERROR_INPUT, it is no update; ERROR_TEMPORARY, nothing happened and it can be handled
  * again; ERROR_CONFIG, the store is damaged. Any other trouble is logged and answered with an apology, so
  * that no update stands in the way of the next.
  */
-int dispatch_update(const struct dispatch *dispatch, const struct incoming *incoming, int64_t now_ms,
+int dispatch_update(const struct dispatch *dispatch, struct incoming *incoming, int64_t now_ms,
     struct wish *wish, struct buf *out, struct error *error);
+
+/* What becomes of them at SIGHUP; config_path NULL: the default. */
+void dispatch_reload(struct dispatch *dispatch, const char *config_path);
 
 /* The chat that an update comes from, within which the order holds; 0: none. */
 int64_t dispatch_chat(struct json_object *object);

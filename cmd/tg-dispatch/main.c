@@ -15,10 +15,12 @@
 #include "store.h"
 #include "commands.h"
 #include "dispatch.h"
+#include "limits.h"
 #include "service.h"
+#include "table.h"
 
 #define PROGRAM "tg-dispatch"
-#define USAGE "usage: tg-dispatch [--check] [-c FILE]"
+#define USAGE "usage: tg-dispatch [--check | --no-store [--as USER]] [-c FILE]"
 
 static const char help[] =
     USAGE "\n"
@@ -27,21 +29,26 @@ static const char help[] =
 	  "\n"
 	  "  -c, --config FILE  read FILE instead of $TGTOOLS_CONFIG or " CONFIG_DEFAULT_PATH "\n"
 	  "      --check        read the configuration and end; what is wrong is one line, exit 78\n"
+	  "      --no-store     try a table: nothing is kept, nobody is linked, no script is run\n"
+	  "      --as USER      without a store: every chat is linked to USER\n"
 	  "  -V, --version      print the version\n"
 	  "  -h, --help         print this help\n";
 
-enum { CHECK = 256 }; /* an option without a short form */
+enum { CHECK = 256, NO_STORE, AS }; /* options without a short form */
 
 struct options {
 	const char *config;
 	bool check; /* the configuration alone */
+	bool no_store;
+	const char *user; /* NULL: nobody */
 };
 
 /* -1: go on; else the exit code. */
 static int read_options(int argc, char **argv, struct options *options)
 {
 	static const struct option known[] = {{"config", required_argument, NULL, 'c'},
-	    {"check", no_argument, NULL, CHECK}, {"version", no_argument, NULL, 'V'},
+	    {"check", no_argument, NULL, CHECK}, {"no-store", no_argument, NULL, NO_STORE},
+	    {"as", required_argument, NULL, AS}, {"version", no_argument, NULL, 'V'},
 	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	int option;
 
@@ -54,10 +61,18 @@ static int read_options(int argc, char **argv, struct options *options)
 		case CHECK:
 			options->check = true;
 			break;
+		case NO_STORE:
+			options->no_store = true;
+			break;
+		case AS:
+			options->user = optarg;
+			break;
 		default:
 			return program_option(PROGRAM, option, argv, help, USAGE);
 		}
 	}
+	if (options->user != NULL && !options->no_store)
+		return program_bad_usage(PROGRAM, "--as needs --no-store", USAGE);
 	return optind == argc ? -1 : program_bad_usage(PROGRAM, "unexpected argument", USAGE);
 }
 
@@ -81,36 +96,52 @@ static int try_store(const struct config *config, struct error *error)
 	return 0;
 }
 
-static int run(const struct options *options, struct error *error)
+static int run_without_store(const struct options *options, struct dispatch *dispatch, struct error *error)
 {
+	dispatch->user = options->user;
+	if (confine_no_new_privileges(error) != 0)
+		return -1;
+	return service_run(dispatch, NULL, options->config, STDIN_FILENO, STDOUT_FILENO, error);
+}
+
+static int run_with_store(const struct options *options, struct dispatch *dispatch, struct error *error)
+{
+	const struct config *config = dispatch->config;
 	struct executor *executor = NULL;
-	struct config *config = NULL;
-	struct store *store = NULL;
-	struct dispatch dispatch;
 	int result = -1;
 
-	if (config_load(options->config, &config, error) != 0)
+	if (try_store(config, error) != 0)
+		return -1;
+	/* Before all else, so that it has nothing of what this process opens, and may use sudo. */
+	start_executor(options->config, &executor);
+	if (confine_no_new_privileges(error) == 0 &&
+	    store_open(config->store.path, config->store.map_size_bytes, &dispatch->store, error) == 0)
+		result = service_run(dispatch, executor, options->config, STDIN_FILENO, STDOUT_FILENO, error);
+	executor_end(executor);
+	store_close(dispatch->store);
+	return result;
+}
+
+static int run(const struct options *options, struct error *error)
+{
+	struct dispatch dispatch = {.config = NULL};
+	int result = -1;
+
+	if (config_load(options->config, &dispatch.config, error) != 0 ||
+	    table_new(dispatch.config, &dispatch.table, error) != 0)
 		goto out;
 	if (options->check) {
 		result = 0;
 		goto out;
 	}
-	config_open_log(config, PROGRAM);
-	if (try_store(config, error) != 0)
-		goto out;
-	/* Before all else, so that it has nothing of what this process opens, and may use sudo. */
-	start_executor(options->config, &executor);
-	if (confine_no_new_privileges(error) != 0)
-		goto out;
-	if (store_open(config->store.path, config->store.map_size_bytes, &store, error) != 0)
-		goto out;
-	dispatch = (struct dispatch){.config = config, .store = store, .table = commands_builtin()};
-	result = service_run(&dispatch, executor, options->config, STDIN_FILENO, STDOUT_FILENO, error);
-	config = dispatch.config;
+	config_open_log(dispatch.config, PROGRAM);
+	dispatch.limits = limits_new();
+	result = options->no_store ? run_without_store(options, &dispatch, error)
+				   : run_with_store(options, &dispatch, error);
 out:
-	executor_end(executor);
-	store_close(store);
-	config_free(config);
+	limits_free(dispatch.limits);
+	table_free(dispatch.table);
+	config_free(dispatch.config);
 	return result;
 }
 

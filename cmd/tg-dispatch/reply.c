@@ -93,17 +93,6 @@ int reply_tap(struct json_object *calls, const struct update *update, const char
 	return 0;
 }
 
-int reply_tap_line(struct buf *line, const struct update *update, struct error *error)
-{
-	struct json_object *calls = json_object_new_array();
-	int result = reply_tap(calls, update, "", NULL, error);
-
-	if (result == 0 && buf_add_format(line, "%s\n", json_line(json_object_array_get_idx(calls, 0))) != 0)
-		result = error_set(error, ERROR_BUG, "no room for the answer to a tap");
-	json_object_put(calls);
-	return result;
-}
-
 struct json_object *keyboard_new(void)
 {
 	return json_object_new_array();
@@ -150,4 +139,13 @@ int reply_line(struct buf *line, int64_t update_id, struct json_object *calls, s
 	result = buf_add_format(line, "%s\n", json_line(object));
 	json_object_put(object);
 	return result == 0 ? 0 : error_set(error, ERROR_BUG, "an answer is too long");
+}
+
+int reply_lines(struct buf *lines, struct json_object *calls, struct error *error)
+{
+	for (size_t i = 0; i < json_object_array_length(calls); i++) {
+		if (buf_add_format(lines, "%s\n", json_line(json_object_array_get_idx(calls, i))) != 0)
+			return error_set(error, ERROR_BUG, "an answer is too long");
+	}
+	return 0;
 }

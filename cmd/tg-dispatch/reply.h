@@ -30,9 +30,6 @@ int reply_edit(struct json_object *calls, const struct update *update, const cha
 int reply_tap(struct json_object *calls, const struct update *update, const char *source,
     const struct text_value *values, struct error *error);
 
-/* The line of a tap that is answered before its update is handled. */
-int reply_tap_line(struct buf *line, const struct update *update, struct error *error);
-
 /* A keyboard under a message: rows of buttons. */
 struct json_object *keyboard_new(void);
 struct json_object *keyboard_add_row(struct json_object *keyboard);
@@ -43,5 +40,8 @@ void reply_keyboard(struct json_object *calls, struct json_object *keyboard);
 
 /* Appends {"update_id":N,"calls":[...]} and a newline to line. ERROR_BUG where it does not fit. */
 int reply_line(struct buf *line, int64_t update_id, struct json_object *calls, struct error *error);
+
+/* Appends each of calls as a line of its own: what leaves before its update is answered. */
+int reply_lines(struct buf *lines, struct json_object *calls, struct error *error);
 
 #endif

@@ -66,7 +66,7 @@ static void add_entry(struct entries *entries, const struct entry *entry)
 /* The caller's own as they were listed, then those of the server; what is not in order is left out. */
 static void find_entries(const struct request *request, struct entries *entries)
 {
-	struct json_object *scripts = request->awaited->scripts;
+	struct json_object *scripts = request->awaited->answer;
 	size_t count = scripts != NULL ? json_object_array_length(scripts) : 0;
 
 	*entries = (struct entries){.count = 0};
@@ -96,7 +96,8 @@ static void find_entries(const struct request *request, struct entries *entries)
  */
 static bool must_wait(struct request *request)
 {
-	if (request->awaited != NULL && strcmp(request->awaited->user, request->caller->link.user) == 0)
+	if (request->awaited != NULL && request->awaited->kind == WISH_LIST &&
+	    strcmp(request->awaited->user, request->caller->link.user) == 0)
 		return false;
 	request->wish->kind = WISH_LIST;
 	snprintf(request->wish->user, sizeof request->wish->user, "%s", request->caller->link.user);
@@ -231,7 +232,7 @@ static int list_page(struct request *request, size_t page, struct error *error)
 	/* Who has none, or may have none, can still run those of the server. */
 	find_entries(request, &entries);
 	request->outcome = "listed";
-	if (entries.count == 0 && request->awaited->scripts == NULL)
+	if (entries.count == 0 && request->awaited->answer == NULL)
 		result = say_away(request, error);
 	else if (entries.count == 0)
 		result = request_say(request, TEXT_SCRIPTS_NONE, values, error);
@@ -380,7 +381,7 @@ static int run_own(struct request *request, const char *name, struct error *erro
 
 	if (must_wait(request))
 		return 0;
-	if (request->awaited->scripts == NULL)
+	if (request->awaited->answer == NULL)
 		return say_away(request, error);
 	find_entries(request, &entries);
 	entry = name != NULL ? find_entry(&entries, name) : NULL;
@@ -429,7 +430,7 @@ int scripts_run_button(struct request *request, struct error *error)
 	if (strcmp(button.action, action_server) != 0)
 		return say_about(request, TEXT_BUTTON_GONE, "", "gone", error);
 	if (find_server_script(request, button.target) == NULL)
-		return say_about(request, TEXT_ACCESS_DENIED, "", "denied", error);
+		return say_about(request, TEXT_NOT_PERMITTED, "", "denied", error);
 	return start(request, button.target, true, error);
 }
 

@@ -31,8 +31,8 @@ enum {
 	CHORE_MS = 2000, /* between two tries to write what no update waits for */
 };
 
-/* Lists are numbered as jobs are, from above all of them. */
-#define LIST_FIRST (INT64_C(1) << 53)
+/* What is waited for is numbered as jobs are, from above all of them. */
+#define WAIT_FIRST (INT64_C(1) << 53)
 
 struct service {
 	struct dispatch *dispatch;
@@ -60,7 +60,8 @@ struct service {
 	struct executor *executor; /* NULL: none */
 	struct running *running;
 	struct suspended *suspended;
-	int64_t next_list;
+	struct asker *asker;
+	int64_t next_wait;
 	bool reported;	     /* what a restart interrupted */
 	int64_t chore_at_ms; /* not before */
 	int lock_fd;	     /* held by the one process that tells of jobs that were interrupted */
@@ -83,7 +84,7 @@ static void reload(void *context, int signo)
 	struct service *service = context;
 
 	(void)signo;
-	(void)config_reload(service->config_path, &service->dispatch->config);
+	dispatch_reload(service->dispatch, service->config_path);
 	executor_reload(service->executor);
 }
 
@@ -233,19 +234,36 @@ static void end_waiting(struct service *service)
 	service->retry_at_ms = 0;
 }
 
-static void suspend_pending(struct service *service, const struct wish *wish)
+/* Hands the update over to those that wait; what it waits for is started after that. */
+static int64_t suspend_pending(struct service *service, const struct wish *wish)
 {
-	int64_t number = service->next_list++;
+	struct suspended_update *pending = &service->pending;
+	int64_t number = service->next_wait++;
 
-	json_object_put(service->pending.answer);
-	service->pending.answer = NULL;
-	service->pending.has_waited = false;
-	service->pending.chat = dispatch_chat(service->pending.object);
-	snprintf(service->pending.user, sizeof service->pending.user, "%s", wish->user);
-	suspended_wait(service->suspended, &service->pending, number, clock_monotonic_ms() + LIST_MS);
+	json_object_put(pending->answer);
+	pending->answer = NULL;
+	pending->has_waited = false;
+	pending->kind = (int)wish->kind;
+	pending->tap_answered |= wish->kind == WISH_LIST;
+	pending->chat = dispatch_chat(pending->object);
+	snprintf(pending->user, sizeof pending->user, "%s", wish->user);
+	snprintf(pending->row, sizeof pending->row, "%s", wish->kind == WISH_ASK ? wish->context.route : "");
+	/* A call of a service has its own deadline, and always ends. */
+	suspended_wait(service->suspended, pending, number,
+	    wish->kind == WISH_LIST ? clock_monotonic_ms() + LIST_MS : INT64_MAX);
+	return number;
+}
+
+/* The texts of wish are borrowed from the update. */
+static void wait_for(struct service *service, const struct wish *wish)
+{
+	int64_t number = suspend_pending(service, wish);
+
+	if (wish->kind == WISH_ASK)
+		asker_start(service->asker, number, &wish->ask, &wish->context);
+	else if (!executor_list(service->executor, number, wish->user))
+		suspended_answer(service->suspended, number, NULL, false);
 	service->pending = (struct suspended_update){.object = NULL};
-	if (!executor_list(service->executor, number, wish->user))
-		suspended_answer(service->suspended, number, NULL);
 }
 
 static void start_job(struct service *service, const struct wish *wish)
@@ -271,20 +289,26 @@ static void fulfil(struct service *service, const struct wish *wish)
 
 static void handle_pending(struct service *service)
 {
-	const struct awaited awaited = {.user = service->pending.user, .scripts = service->pending.answer};
-	const struct incoming incoming = {.object = service->pending.object,
+	const struct awaited awaited = {.kind = (enum wish_kind)service->pending.kind,
+	    .user = service->pending.user,
+	    .row = service->pending.row,
+	    .answer = service->pending.answer,
+	    .tap_answered = service->pending.tap_answered};
+	struct incoming incoming = {.object = service->pending.object,
 	    .received_ms = service->pending.received_ms,
-	    .awaited = service->pending.has_waited ? &awaited : NULL};
+	    .awaited = service->pending.has_waited ? &awaited : NULL,
+	    .counted = service->pending.counted};
 	struct wish wish;
 	struct error error;
 	int result;
 
 	service->dispatch->running = executor_is_up(service->executor) ? service->running : NULL;
 	result = dispatch_update(service->dispatch, &incoming, clock_wall_ms(), &wish, &service->out, &error);
+	service->pending.counted = incoming.counted;
 	if (result >= 0) {
 		end_waiting(service);
 		if (result == 1)
-			suspend_pending(service, &wish);
+			wait_for(service, &wish);
 		else
 			fulfil(service, &wish);
 		wish_clear(&wish);
@@ -333,17 +357,24 @@ static void on_event(void *context, const struct executor_event *event)
 	if (event->kind == EXECUTOR_DIED) {
 		stop_watching_executor(service);
 		running_interrupt(service->running, config, now_ms);
-		suspended_expire(service->suspended, INT64_MAX);
-	} else if (event->job >= LIST_FIRST) {
+		suspended_give_up(service->suspended, WISH_LIST);
+	} else if (event->job >= WAIT_FIRST) {
 		if (event->kind == EXECUTOR_FAILED)
 			log_warning("scripts cannot be listed", LOG_STR("error", event->error));
 		suspended_answer(service->suspended, event->job,
-		    event->kind == EXECUTOR_LIST ? json_object_get(event->scripts) : NULL);
+		    event->kind == EXECUTOR_LIST ? json_object_get(event->scripts) : NULL, true);
 	} else if (event->kind != EXECUTOR_UP && !running_event(service->running, config, event, now_ms) &&
 		   event->kind == EXECUTOR_STARTED) {
 		/* Started by the one that came after the one that was asked. */
 		(void)executor_stop(service->executor, event->job);
 	}
+}
+
+static void on_answer(void *context, int64_t token, struct json_object *answer, bool tap_answered)
+{
+	struct service *service = context;
+
+	suspended_answer(service->suspended, token, answer, tap_answered);
 }
 
 static void executor_due(void *context, int fd, short events)
@@ -369,6 +400,7 @@ static void show_jobs(struct service *service)
 	int64_t now_ms = clock_monotonic_ms(), orphan = 0;
 
 	suspended_expire(service->suspended, now_ms);
+	asker_show(service->asker, now_ms, may_work(service) ? &service->out : NULL);
 	if (!may_work(service))
 		return;
 	running_show(service->running, service->dispatch->config, service->dispatch->store, now_ms,
@@ -412,6 +444,8 @@ static int do_chores(struct service *service, struct error *error)
 
 static bool has_chores(const struct service *service)
 {
+	if (service->dispatch->store == NULL)
+		return false;
 	return !service->reported || running_has_ended(service->running);
 }
 
@@ -431,6 +465,8 @@ static int64_t jobs_due_ms(const struct service *service)
 {
 	int64_t due_ms = suspended_due_ms(service->suspended);
 
+	if (asker_due_ms(service->asker) < due_ms)
+		due_ms = asker_due_ms(service->asker);
 	if (may_work(service) && running_due_ms(service->running) < due_ms)
 		due_ms = running_due_ms(service->running);
 	if (may_work(service) && has_chores(service) && service->chore_at_ms < due_ms)
@@ -497,6 +533,8 @@ static int64_t timeout_ms(const struct service *service)
 {
 	int64_t now_ms = clock_monotonic_ms(), next_ms = service->reap_at_ms;
 
+	if (service->dispatch->store == NULL)
+		next_ms = now_ms + REAP_MS;
 	if (may_work(service) && service->pending.object != NULL)
 		next_ms = service->retry_at_ms;
 	else if (may_work(service) &&
@@ -513,7 +551,7 @@ static void reap(struct service *service)
 {
 	int64_t now_ms = clock_monotonic_ms();
 
-	if (now_ms < service->reap_at_ms)
+	if (now_ms < service->reap_at_ms || service->dispatch->store == NULL)
 		return;
 	(void)store_reap_readers(service->dispatch->store);
 	running_sweep_documents(service->dispatch->config, clock_wall_ms());
@@ -556,7 +594,7 @@ int service_run(struct dispatch *dispatch, struct executor *executor, const char
 	    .executor = executor,
 	    .running = running_new(),
 	    .suspended = suspended_new(),
-	    .next_list = LIST_FIRST,
+	    .next_wait = WAIT_FIRST,
 	    .lock_fd = -1};
 	int result = -1;
 
@@ -564,9 +602,11 @@ int service_run(struct dispatch *dispatch, struct executor *executor, const char
 	if (loop_new(&service.loop, error) == 0 &&
 	    loop_on_signal(service.loop, SIGTERM, stop, &service, error) == 0 &&
 	    loop_on_signal(service.loop, SIGINT, stop, &service, error) == 0 &&
-	    loop_on_signal(service.loop, SIGHUP, reload, &service, error) == 0)
+	    loop_on_signal(service.loop, SIGHUP, reload, &service, error) == 0 &&
+	    asker_new(service.loop, on_answer, &service, &service.asker, error) == 0)
 		result = run(&service, error);
 	drop_pending(&service);
+	asker_free(service.asker);
 	loop_free(service.loop);
 	running_free(service.running);
 	suspended_free(service.suspended);

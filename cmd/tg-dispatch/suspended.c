@@ -95,10 +95,12 @@ static void end_wait(struct entry *entry, struct json_object *answer)
 	entry->update.answer = answer;
 }
 
-void suspended_answer(struct suspended *suspended, int64_t token, struct json_object *answer)
+void suspended_answer(
+    struct suspended *suspended, int64_t token, struct json_object *answer, bool tap_answered)
 {
 	for (struct entry *entry = suspended->first; entry != NULL; entry = entry->next) {
 		if (entry->waits && entry->token == token) {
+			entry->update.tap_answered |= tap_answered;
 			end_wait(entry, answer);
 			return;
 		}
@@ -110,6 +112,14 @@ void suspended_expire(struct suspended *suspended, int64_t now_ms)
 {
 	for (struct entry *entry = suspended->first; entry != NULL; entry = entry->next) {
 		if (entry->waits && entry->deadline_ms <= now_ms)
+			end_wait(entry, NULL);
+	}
+}
+
+void suspended_give_up(struct suspended *suspended, int kind)
+{
+	for (struct entry *entry = suspended->first; entry != NULL; entry = entry->next) {
+		if (entry->waits && entry->update.kind == kind)
 			end_wait(entry, NULL);
 	}
 }

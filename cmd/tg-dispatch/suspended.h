@@ -19,6 +19,10 @@ struct suspended_update {
 	int64_t received_ms;
 	int64_t chat;
 	char user[STORE_USER_BYTES]; /* whose scripts it waits or has waited for */
+	int kind;		     /* what it waits or has waited for, as its owner has it */
+	char row[STORE_USER_BYTES];  /* on behalf of which row */
+	bool counted;		     /* the limits have let it pass */
+	bool tap_answered;
 	bool has_waited;
 	struct json_object *answer; /* owned; what came, where it has waited; NULL: nothing did */
 };
@@ -40,10 +44,16 @@ void suspended_wait(
 /* The same behind the others of its chat. */
 void suspended_queue(struct suspended *suspended, const struct suspended_update *update);
 
-/* The answer came (answer is taken over; NULL: there is none). A token that nobody waits for is ignored. */
-void suspended_answer(struct suspended *suspended, int64_t token, struct json_object *answer);
-/* No answer will come to those that waited until now; INT64_MAX: to all. */
+/*
+ * The answer came (answer is taken over; NULL: there is none), its tap was answered meanwhile or not. A token
+ * that nobody waits for is ignored.
+ */
+void suspended_answer(
+    struct suspended *suspended, int64_t token, struct json_object *answer, bool tap_answered);
+/* No answer will come to those that waited until now. */
 void suspended_expire(struct suspended *suspended, int64_t now_ms);
+/* No answer will come to those that wait for that kind. */
+void suspended_give_up(struct suspended *suspended, int kind);
 /* When suspended_expire is due; INT64_MAX: never. */
 int64_t suspended_due_ms(const struct suspended *suspended);
 

@@ -5,6 +5,9 @@
 
 #include "json.h"
 
+/* Far beyond any date, so that milliseconds cannot overflow. */
+#define DATE_MAX_S (INT64_C(1) << 40)
+
 /* Fields of Message (Bot API 10.1) that hold what a person sent; all others tell of an event in the chat. */
 static const char *const content_fields[] = {"text", "rich_message", "animation", "audio", "document",
     "live_photo", "paid_media", "photo", "sticker", "story", "video", "video_note", "voice", "checklist",
@@ -129,6 +132,48 @@ static bool has_content(struct json_object *message)
 	return false;
 }
 
+/* Of a photo there are several sizes; the last is the largest. */
+static struct json_object *file_of(struct json_object *message, const char *kind)
+{
+	struct json_object *file = NULL;
+
+	if (!json_object_object_get_ex(message, kind, &file))
+		return NULL;
+	if (json_object_is_type(file, json_type_array) && json_object_array_length(file) > 0)
+		file = json_object_array_get_idx(file, json_object_array_length(file) - 1);
+	return json_object_is_type(file, json_type_object) ? file : NULL;
+}
+
+/* What is odd about a file makes it none; the message is still one. */
+static void read_file(struct json_object *message, struct update_file *file)
+{
+	static const char *const kinds[] = {
+	    "document", "photo", "video", "audio", "voice", "animation", "video_note", "sticker", NULL};
+
+	for (const char *const *kind = kinds; *kind != NULL && file->kind == NULL; kind++) {
+		struct json_object *object = file_of(message, *kind);
+
+		if (object == NULL || json_text(object, "file_id") == NULL)
+			continue;
+		*file = (struct update_file){.kind = *kind,
+		    .file_id = json_text(object, "file_id"),
+		    .file_name = json_text(object, "file_name"),
+		    .mime_type = json_text(object, "mime_type"),
+		    .size_bytes = json_int64(object, "file_size")};
+	}
+}
+
+static int read_date(struct json_object *message, struct update *update, struct error *error)
+{
+	int64_t date_s = 0;
+
+	if (json_get_int64(message, "date", &date_s, error) < 0)
+		return -1;
+	if (date_s > 0 && date_s < DATE_MAX_S)
+		update->date_ms = date_s * 1000;
+	return 0;
+}
+
 static int read_message(struct json_object *message, struct update *update, struct error *error)
 {
 	struct json_object *from;
@@ -140,9 +185,13 @@ static int read_message(struct json_object *message, struct update *update, stru
 	if (found < 0 || (found == 1 && read_sender(from, update, error) != 0))
 		return -1;
 	if (see_anonymous(message, update, error) < 0 || read_thread(message, update, error) != 0 ||
-	    json_get_text(message, "text", &update->text, error) < 0)
+	    json_get_text(message, "text", &update->text, error) < 0 ||
+	    json_get_text(message, "caption", &update->caption, error) < 0 ||
+	    read_date(message, update, error) != 0)
 		return -1;
 	update->is_content = has_content(message);
+	if (update->text == NULL)
+		read_file(message, &update->file);
 	update->kind = UPDATE_MESSAGE;
 	return 0;
 }
@@ -228,6 +277,13 @@ int update_read(struct json_object *object, struct update *update, struct error 
 	found = json_get_object(object, "message", &part, error);
 	if (found != 0)
 		return found < 0 ? -1 : read_message(part, update, error);
+	found = json_get_object(object, "edited_message", &part, error);
+	if (found != 0) {
+		if (found < 0 || read_message(part, update, error) != 0)
+			return -1;
+		update->kind = UPDATE_EDITED;
+		return 0;
+	}
 	found = json_get_object(object, "callback_query", &part, error);
 	if (found != 0)
 		return found < 0 ? -1 : read_tap(part, update, error);

@@ -17,7 +17,8 @@ enum update_kind {
 	UPDATE_MESSAGE, /* a new message */
 	UPDATE_TAP,	/* callback_query: a button was tapped */
 	UPDATE_MEMBER,	/* my_chat_member: the bot was blocked or removed, or may write again */
-	UPDATE_OTHER,	/* edited messages, channel posts, and what this version does not know */
+	UPDATE_EDITED,	/* a message was changed; what it said before was handled then */
+	UPDATE_OTHER,	/* channel posts, reactions, and what this version does not know */
 };
 
 /* Bits, so that a command can say where it works. */
@@ -25,6 +26,14 @@ enum update_chat_type {
 	CHAT_PRIVATE = 1,
 	CHAT_GROUP = 2, /* group and supergroup */
 	CHAT_OTHER = 4, /* channels, their direct messages, unknown types: nothing is said there */
+};
+
+/* A file that came with a message; the texts are borrowed from the object. */
+struct update_file {
+	const char *kind; /* the field of the message: "photo", "document", ...; NULL: there is no file */
+	const char *file_id;
+	const char *file_name, *mime_type; /* NULL: not told */
+	int64_t size_bytes;		   /* 0: not told */
 };
 
 struct update {
@@ -38,6 +47,9 @@ struct update {
 	bool from_bot;			      /* written by another bot */
 	bool is_content;		      /* a message that somebody wrote; false: a service message */
 	const char *text;		      /* borrowed from the object; NULL: none */
+	const char *caption;		      /* of a file; borrowed; NULL: none */
+	struct update_file file;
+	int64_t date_ms;      /* when the message was written, to the second; 0: not told, as of a tap */
 	int64_t message_id;   /* of the message, or that the button is at; 0: not told, or out of reach */
 	const char *tap_id;   /* UPDATE_TAP: what to answer; borrowed */
 	const char *tap_data; /* what the button was given; borrowed; NULL: nothing */

@@ -367,7 +367,8 @@ static void take_signals(struct service *service)
 
 	while (read(service->signals, &info, sizeof info) == (ssize_t)sizeof info) {
 		if (info.ssi_signo == SIGHUP)
-			(void)config_reload(service->options->config_path, &service->options->config);
+			(void)config_reload(
+			    service->options->config_path, &service->options->config, NULL, NULL);
 		else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
 			end_all(service, "a signal");
 	}

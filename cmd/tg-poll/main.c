@@ -115,7 +115,7 @@ static void reload(struct poller_options *poller, void *context)
 {
 	struct settings *settings = context;
 
-	if (config_reload(settings->path, &settings->config))
+	if (config_reload(settings->path, &settings->config, NULL, NULL))
 		use_settings(settings, poller);
 }
 

@@ -84,7 +84,7 @@ static void reload(struct sendd *sendd)
 	struct sched_limits limits;
 
 	sendd->reload = false;
-	if (!config_reload(sendd->config_path, &sendd->config))
+	if (!config_reload(sendd->config_path, &sendd->config, NULL, NULL))
 		return;
 	use_config(sendd);
 	limits = sched_limits_of(sendd->config);

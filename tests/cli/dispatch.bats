@@ -67,7 +67,7 @@ start_between() {
 	local i
 	for i in {1..300}; do
 		printf '{"update_id":%d,"message":{"chat":{"id":%d,"type":"private"},"text":"%s"}}\n' "$i" $((i % 7 + 1)) \
-			"$([[ $((i % 50)) == 0 ]] && echo /start || echo hello)"
+			"$([[ $((i % 50)) == 0 ]] && echo /start || echo /help)"
 		printf '{"update_id":%d,"edited_message":{"chat":{"id":7,"type":"private"},"text":"/start"}}\n' $((i + 1000))
 	done >"$DIR/in"
 	dispatch <"$DIR/in" >"$DIR/out"
@@ -171,17 +171,17 @@ handled() {
 	start_between
 	message 1 7 private hello >&4
 	read -r -t 10 line <&5
-	[[ $(texts <<<"$line") == 'Use /start to link your account.' ]]
-	echo 'texts: {not_linked: "Ask Bob."}' >>"$CONFIG"
+	[[ $(texts <<<"$line") == 'Access denied. Your Telegram id is 9.'* ]]
+	echo 'texts: {access_denied: "Ask Bob."}' >>"$CONFIG"
 	kill -HUP "${PIDS[dispatch]}"
 	wait_until 5 grep -q 'configuration reloaded' "$DIR/dispatch.log"
-	message 2 7 private hello >&4
+	message 2 8 private hello >&4
 	read -r -t 10 line <&5
 	[[ $(texts <<<"$line") == 'Ask Bob.' ]]
 	echo 'texts: [' >>"$CONFIG"
 	kill -HUP "${PIDS[dispatch]}"
 	wait_until 5 grep -q 'not reloaded' "$DIR/dispatch.log"
-	message 3 7 private hello >&4
+	message 3 10 private hello >&4
 	read -r -t 10 line <&5
 	[[ $(texts <<<"$line") == 'Ask Bob.' ]]
 }
@@ -228,14 +228,14 @@ handled() {
 	[[ $code =~ ^[0-9]{6}$ ]]
 	cat "$DIR/dispatch.log"
 	never grep -E "hunter2|secret|$code" "$DIR/dispatch.log"
-	jq -se 'map(select(.event == "update")) | map(.update_id) == [1, 2] and map(.route) == ["start", "text"] and
+	jq -se 'map(select(.event == "update")) | map(.request_id) == ["u1", "u2"] and map(.route) == ["start", "text"] and
 		map(.chat) == [7, 7] and map(.user) == [9, 9] and all(.latency_ms >= 0) and .[0].outcome == "code"' \
 		"$DIR/dispatch.log"
 }
 
 @test "texts can be replaced, and every one stands in the manual" {
 	local name names
-	write_config 'texts: {not_linked: "Hallo! /start"}'
+	write_config 'texts: {access_denied: "Hallo! /start"}'
 	[[ $(message 1 7 private hi | dispatch | texts) == 'Hallo! /start' ]]
 	names=$(grep -oE '\{"[a-z_]+",' "$TREE/common/texts.c" | tr -dc 'a-z_\n')
 	[[ $(wc -w <<<"$names") -gt 10 ]]
@@ -291,7 +291,7 @@ has_lines() {
 	start_sendd
 	start_bot
 	say 1 hello
-	wait_chat 1 'Use /start to link your account.'
+	wait_chat 1 'Access denied. Your Telegram id is 1.'
 	link_account 1
 	say 1 /whoami
 	wait_chat 1 "This chat is linked to $(id -un) since"
@@ -316,7 +316,7 @@ has_lines() {
 	sim POST /sim/message '{"chat_id":-5,"text":"/whoami@SomeOtherBot","username":"alice"}'
 	sim POST /sim/message "$(jq -nc --arg text "/whoami@${name^^}" '{chat_id: -5, text: $text, username: "alice"}')"
 	wait_chat -5 'Chat id of this group: -5'
-	sim POST /sim/message '{"chat_id":-5,"text":"/start","username":"alice"}'
+	sim POST /sim/message '{"chat_id":-5,"text":"/start@'"$name"'","username":"alice"}'
 	wait_chat -5 "private chat with @$name"
 	[[ $(sim GET '/sim/chat?id=-5' | jq '[.. | objects | select(.text? // "" | startswith("Chat id"))] | length') == 1 ]]
 	stop_bot

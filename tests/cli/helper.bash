@@ -116,6 +116,8 @@ write_config() {
 		socket: {path: $SOCKET, group: "", mode: "0666"}
 	YAML
 	[[ ${1-} == *access:* ]] || echo "access: {groups: [], operators: [$(id -un)]}" >>"$CONFIG"
+	# Tests write faster than people.
+	[[ ${1-} == *limits:* ]] || echo 'limits: {chat_per_minute: 0, chat_per_second: 0}' >>"$CONFIG"
 	[[ ${1-} == *log:* ]] || echo 'log: {format: text, level: debug}' >>"$CONFIG"
 	[[ -z ${1-} ]] || printf '%s\n' "$1" >>"$CONFIG"
 	export TGTOOLS_CONFIG=$CONFIG

@@ -84,8 +84,8 @@ static void an_update_is_read_or_refused(void **state)
 		false},
 	    {"{\"update_id\":1}", 0, UPDATE_OTHER, 0, 0, 0, false, false},
 	    {"{\"update_id\":1,\"message\":null}", 0, UPDATE_OTHER, 0, 0, 0, false, false},
-	    {"{\"update_id\":1,\"edited_message\":{" CHAT "," FROM ",\"text\":\"/start\"}}", 0, UPDATE_OTHER,
-		0, 0, 0, false, false},
+	    {"{\"update_id\":1,\"edited_message\":{" CHAT "," FROM ",\"text\":\"/start\"}}", 0, UPDATE_EDITED,
+		7, 9, 0, false, true},
 	    {"{\"update_id\":1,\"channel_post\":5}", 0, UPDATE_OTHER, 0, 0, 0, false, false},
 	    /* Refused. */
 	    {"{\"update_id\":1,\"message\":[]}", -1, UPDATE_OTHER, 0, 0, 0, false, false},
@@ -224,7 +224,8 @@ static void a_route_is_a_function_of_text_chat_and_name(void **state)
 	    {CHAT_PRIVATE, "hello", "OurBot", "text"},
 	    {CHAT_PRIVATE, "", "OurBot", "text"},
 	    {CHAT_PRIVATE, NULL, "OurBot", "text"},
-	    {CHAT_GROUP, "/start", "OurBot", "start"},
+	    {CHAT_GROUP, "/start", "OurBot", "none"},
+	    {CHAT_GROUP, "/help", "OurBot", "help"},
 	    {CHAT_GROUP, "/start@OurBot", "OurBot", "start"},
 	    {CHAT_GROUP, "/start@OURBOT", "OurBot", "start"},
 	    {CHAT_GROUP, "/start@OurBo", "OurBot", "none"},
@@ -459,7 +460,8 @@ struct fixture {
 	struct config config;
 	struct dispatch dispatch;
 	const struct awaited *awaited; /* by the next update */
-	struct wish wish;	       /* of the last one */
+	struct command_table rows;
+	struct wish wish; /* of the last one */
 	struct buf out;
 	struct error error;
 };
@@ -475,7 +477,8 @@ static int setup(void **state)
 	f->config.codes.lifetime_ms = 10 * MINUTE_MS;
 	f->config.codes.tries = 5;
 	f->dispatch.config = &f->config;
-	f->dispatch.table = commands_builtin();
+	f->rows = commands_builtin();
+	f->dispatch.table = &f->rows;
 	assert_int_equal(store_open(f->directory, MAP_BYTES, &f->dispatch.store, &f->error), 0);
 	buf_init(&f->out, 1 << 20);
 	log_open("test", false, LOG_ERROR);
@@ -507,7 +510,7 @@ static int teardown(void **state)
 
 static int update_at(struct fixture *f, struct json_object *object, int64_t now_ms)
 {
-	const struct incoming incoming = {.object = object, .awaited = f->awaited};
+	struct incoming incoming = {.object = object, .awaited = f->awaited};
 
 	wish_clear(&f->wish);
 	return dispatch_update(&f->dispatch, &incoming, now_ms, &f->wish, &f->out, &f->error);
@@ -669,7 +672,7 @@ static void unlink_that_comes_again_is_answered_the_same(void **state)
 	assert_int_equal(get_link(f, 77, &link), 0);
 	again = answer_to(f, 5, 77, "private", "/unlink");
 	assert_string_equal(again, first);
-	expect(f, 77, "private", "/unlink", "Use /start to link your account.");
+	expect(f, 77, "private", "/unlink", "Access denied. Your Telegram id is");
 	free(first);
 	free(again);
 }
@@ -692,9 +695,9 @@ static void an_unlinked_chat_is_told_how_to_link(void **state)
 	char *help = answer_to(f, 1, 78, "private", "/help");
 
 	expect(f, 78, "private", "/whoami", "Chat id: 78");
-	expect(f, 78, "private", "/nonsense", "Use /start to link your account.");
-	expect(f, 78, "private", "hello", "Use /start to link your account.");
-	expect(f, 78, "private", "/unlink", "Use /start to link your account.");
+	expect(f, 78, "private", "/nonsense", "Access denied. Your Telegram id is");
+	expect(f, 78, "private", "hello", "Access denied. Your Telegram id is");
+	expect(f, 78, "private", "/unlink", "Access denied. Your Telegram id is");
 	assert_non_null(strstr(help, "/start - "));
 	assert_null(strstr(help, "/unlink"));
 	free(help);
@@ -767,8 +770,8 @@ static void a_link_with_an_account_that_is_gone_is_none(void **state)
 	put_link(f, 77, "no-such-account", false);
 	expect(f, 77, "private", "/whoami", "not linked");
 	expect(f, 77, "private", "/start", "Your code is ");
-	expect(f, 77, "private", "/unlink", "Use /start to link your account.");
-	expect(f, 77, "private", "x", "Use /start to link your account.");
+	expect(f, 77, "private", "/unlink", "Access denied. Your Telegram id is");
+	expect(f, 77, "private", "x", "Access denied. Your Telegram id is");
 }
 
 static void groups_hear_only_what_they_ask_for(void **state)
@@ -778,11 +781,12 @@ static void groups_hear_only_what_they_ask_for(void **state)
 
 	assert_int_equal(store_bot_name_set(txn, "OurBot", &f->error), 0);
 	commit(f, txn);
-	expect(f, -5, "group", "/start", "private chat with @OurBot");
+	expect(f, -5, "group", "/start", NULL);
+	expect(f, -5, "group", "/start@OurBot", "private chat with @OurBot");
 	expect(f, -5, "supergroup", "/unlink@ourbot", "private chat with @OurBot");
 	expect(f, -5, "group", "/whoami", "Chat id of this group: -5");
 	expect(f, -5, "group", "/help@OurBot", "/whoami - ");
-	expect(f, -5, "group", "/nonsense@OurBot", "Unknown command.");
+	expect(f, -5, "group", "/nonsense@OurBot", "Access denied.");
 	expect(f, -5, "group", "/help", "Commands:\n/help - ");
 	expect(f, -5, "group", "/nonsense", NULL);
 	expect(f, -5, "group", "/start@OtherBot", NULL);
@@ -849,16 +853,16 @@ static int run_out_of_room(struct request *request, struct error *error)
 }
 
 static const struct command failing_rows[] = {
-    {"bug", "Fails", "anyone", CHAT_PRIVATE | CHAT_GROUP, true, break_down},
-    {"full", "Fails for now", "anyone", CHAT_PRIVATE, true, run_out_of_room},
-    {"secret", "For operators", "operator", CHAT_PRIVATE, false, break_down}};
+    {"bug", "Fails", "anyone", CHAT_PRIVATE | CHAT_GROUP, COMMAND_WRITES, break_down, NULL},
+    {"full", "Fails for now", "anyone", CHAT_PRIVATE, COMMAND_WRITES, run_out_of_room, NULL},
+    {"secret", "For operators", "operator", CHAT_PRIVATE, COMMAND_READS, break_down, NULL}};
 
 static void a_handler_that_fails_changes_nothing_and_apologises(void **state)
 {
 	struct fixture *f = *state;
 	struct store_link link;
 
-	f->dispatch.table = (struct command_table){.rows = failing_rows, .count = COUNT(failing_rows)};
+	f->rows = (struct command_table){.rows = failing_rows, .count = COUNT(failing_rows)};
 	log_open("test", false, (enum log_level)(LOG_ERROR + 1));
 	put_link(f, 77, "root", false);
 	expect(f, 77, "private", "/bug", "Sorry, this failed");
@@ -872,7 +876,7 @@ static void a_temporary_failure_is_not_answered(void **state)
 	    parse("{\"update_id\":1,\"message\":{" CHAT "," FROM ",\"text\":\"/full\"}}");
 	struct fixture *f = *state;
 
-	f->dispatch.table = (struct command_table){.rows = failing_rows, .count = COUNT(failing_rows)};
+	f->rows = (struct command_table){.rows = failing_rows, .count = COUNT(failing_rows)};
 	assert_int_equal(update_at(f, object, 0), -1);
 	assert_int_equal(f->error.kind, ERROR_TEMPORARY);
 	assert_int_equal(f->out.len, 0);
@@ -888,12 +892,12 @@ static void operators_alone_see_what_is_theirs(void **state)
 
 	memcpy(rows, table.rows, table.count * sizeof *rows);
 	rows[table.count] = failing_rows[2];
-	f->dispatch.table = (struct command_table){.rows = rows, .count = table.count + 1};
-	expect(f, 77, "private", "/secret", "Use /start to link your account.");
+	f->rows = (struct command_table){.rows = rows, .count = table.count + 1};
+	expect(f, 77, "private", "/secret", "Access denied. Your Telegram id is");
 	put_link(f, 77, "root", false);
 	expect(f, 77, "private", "/help", "/secret - For operators");
 	f->config.access.operators.count = 0;
-	expect(f, 77, "private", "/secret", "Access denied.");
+	expect(f, 77, "private", "/secret", "You may not use this.");
 	help = answer_to(f, 1, 77, "private", "/help");
 	assert_null(strstr(help, "/secret"));
 	free(help);

@@ -32,6 +32,7 @@ struct fixture {
 	char *operators[1];
 	struct config config;
 	struct config_server_script server_scripts[2];
+	struct command_table rows;
 	struct dispatch dispatch;
 	struct running *running;
 	const char *listed; /* whose scripts were listed */
@@ -79,7 +80,8 @@ static int setup(void **state)
 	f->config.store.path = f->directory;
 	f->config.delivery.file_max_bytes = 1 << 20;
 	f->dispatch.config = &f->config;
-	f->dispatch.table = commands_builtin();
+	f->rows = commands_builtin();
+	f->dispatch.table = &f->rows;
 	f->running = running_new();
 	f->dispatch.running = f->running;
 	assert_int_equal(store_open(f->directory, MAP_BYTES, &f->dispatch.store, &f->error), 0);
@@ -119,8 +121,9 @@ static int handle(struct fixture *f, const char *text, const char *scripts)
 {
 	struct json_object *object = parse(text),
 			   *list = scripts != NULL ? json_tokener_parse(scripts) : NULL;
-	const struct awaited awaited = {.user = f->listed, .scripts = list};
-	const struct incoming incoming = {.object = object, .awaited = scripts != NULL ? &awaited : NULL};
+	const struct awaited awaited = {
+	    .kind = WISH_LIST, .user = f->listed, .answer = list, .tap_answered = true};
+	struct incoming incoming = {.object = object, .awaited = scripts != NULL ? &awaited : NULL};
 	int result;
 
 	wish_clear(&f->wish);
@@ -146,11 +149,12 @@ static int say(struct fixture *f, int64_t chat, const char *text, const char *sc
 
 static int tap_in(struct fixture *f, int64_t chat, const char *type, const char *data, const char *scripts)
 {
+	int64_t id = ++f->update_id;
 	char *update =
-	    xasprintf("{\"update_id\":%lld,\"callback_query\":{\"id\":\"q\",\"from\":{\"id\":%lld},"
+	    xasprintf("{\"update_id\":%lld,\"callback_query\":{\"id\":\"q%lld\",\"from\":{\"id\":%lld},"
 		      "\"message\":{\"message_id\":5,\"chat\":{\"id\":%lld,\"type\":\"%s\"}},"
 		      "\"data\":\"%s\"}}",
-		(long long)++f->update_id, (long long)chat, (long long)chat, type, data);
+		(long long)id, (long long)id, (long long)chat, (long long)chat, type, data);
 	int result;
 
 	f->listed = "root";
@@ -256,7 +260,7 @@ static void a_long_list_is_paged_and_a_tap_is_answered_before_the_list_is_there(
 	    "3\",\"callback_data\":\"scripts:1\"},{\"text\":\"»\",\"callback_data\":\"scripts:2\"}]");
 	assert_int_equal(tap(f, 1, "scripts:3"), 1);
 	assert_string_equal(
-	    buf_text(&f->out), "{\"method\":\"answerCallbackQuery\",\"callback_query_id\":\"q\"}\n");
+	    buf_text(&f->out), "{\"method\":\"answerCallbackQuery\",\"callback_query_id\":\"q2\"}\n");
 	assert_int_equal(tap_in(f, 1, "private", "scripts:3", buf_text(&list)), 0);
 	assert_said(f, "\"editMessageText\",\"chat_id\":1,\"message_id\":5");
 	assert_said(f, "s16.sh");
@@ -378,7 +382,7 @@ static void a_button_runs_what_it_was_shown_for_and_only_for_its_owner(void **st
 	assert_said(f, "no longer valid");
 	assert_int_equal(tap(f, 3, data), 0);
 	assert_int_equal(f->wish.kind, WISH_NOTHING);
-	assert_said(f, "Use /start");
+	assert_said(f, "Access denied");
 	assert_int_equal(tap_in(f, 1, "group", data, NULL), 0);
 	assert_int_equal(f->wish.kind, WISH_NOTHING);
 	for (size_t i = 0; i < COUNT(unknown); i++) {
@@ -389,7 +393,7 @@ static void a_button_runs_what_it_was_shown_for_and_only_for_its_owner(void **st
 	assert_int_equal(tap(f, 1, data), 0);
 	start(f);
 	assert_string_equal(f->wish.job.script, "disk.sh");
-	assert_said(f, "\"answerCallbackQuery\",\"callback_query_id\":\"q\",\"text\":\"disk.sh starts.\"");
+	assert_said(f, "\"answerCallbackQuery\",\"callback_query_id\":\"q11\",\"text\":\"disk.sh starts.\"");
 	assert_int_equal(tap(f, 1, data), 0);
 	assert_int_equal(f->wish.kind, WISH_NOTHING);
 	assert_said(f, "running already");
@@ -425,7 +429,7 @@ static void scripts_of_the_server_are_for_those_who_may(void **state)
 	/* Who may run it is looked at again at the tap. */
 	f->config.access.operators.count = 0;
 	tap(f, 1, data);
-	assert_said(f, "Access denied");
+	assert_said(f, "You may not use this");
 	assert_int_equal(f->wish.kind, WISH_NOTHING);
 	free(data);
 }
@@ -738,8 +742,8 @@ static void a_chat_waits_for_its_first_and_no_other_does(void **state)
 	assert_true(suspended_has(suspended, 7));
 	assert_false(suspended_has(suspended, 9));
 	assert_int_equal(take_next(suspended, &answered), 0);
-	suspended_answer(suspended, 99, json_object_new_array());
-	suspended_answer(suspended, 12, json_object_new_array());
+	suspended_answer(suspended, 99, json_object_new_array(), false);
+	suspended_answer(suspended, 12, json_object_new_array(), false);
 	assert_int_equal(take_next(suspended, &answered), 4);
 	assert_true(answered);
 	assert_int_equal(take_next(suspended, &answered), 0);
@@ -753,7 +757,7 @@ static void a_chat_waits_for_its_first_and_no_other_does(void **state)
 	/* It waits, too: it stays before the third. */
 	add(suspended, 7, 2, 13);
 	assert_int_equal(take_next(suspended, &answered), 0);
-	suspended_answer(suspended, 13, json_object_new_array());
+	suspended_answer(suspended, 13, json_object_new_array(), false);
 	assert_int_equal(take_next(suspended, &answered), 2);
 	assert_int_equal(take_next(suspended, &answered), 3);
 	assert_int_equal(suspended_count(suspended), 0);
