@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -150,12 +151,14 @@ void children_free(struct children *children)
 
 struct pipes {
 	int output[2], errors[2];
+	int input; /* not a pipe, so that nobody has to wait until it is read; -1: none */
 };
 
 static void pipes_close(struct pipes *pipes)
 {
 	close_pair(pipes->output);
 	close_pair(pipes->errors);
+	fd_close(&pipes->input);
 }
 
 /*
@@ -171,10 +174,23 @@ static int open_pipe(int pair[2], bool in_order)
 	return fd_set_nonblocking(pair[0], true);
 }
 
-static int pipes_open(struct pipes *pipes, bool in_order, struct error *error)
+/* A file without a name, to be read from its start. */
+static int open_input(const char *text, int *fd)
 {
-	*pipes = (struct pipes){{-1, -1}, {-1, -1}};
-	if (open_pipe(pipes->output, in_order) == 0 && open_pipe(pipes->errors, in_order) == 0)
+	if (text == NULL)
+		return 0;
+	*fd = memfd_create("input", MFD_CLOEXEC);
+	return *fd >= 0 && fd_write_all(*fd, text, strlen(text)) == 0 && lseek(*fd, 0, SEEK_SET) == 0 ? 0
+												      : -1;
+}
+
+static int pipes_open(struct pipes *pipes, const struct child_options *options, struct error *error)
+{
+	bool in_order = options->on_piece != NULL;
+
+	*pipes = (struct pipes){{-1, -1}, {-1, -1}, -1};
+	if (open_pipe(pipes->output, in_order) == 0 && open_pipe(pipes->errors, in_order) == 0 &&
+	    open_input(options->input, &pipes->input) == 0)
 		return 0;
 	error_errno(error, ERROR_TEMPORARY, "cannot make pipes");
 	pipes_close(pipes);
@@ -207,18 +223,20 @@ static int make_request(const struct child_options *options, struct buf *message
 
 static int send_request(const struct supervisor *supervisor, const struct buf *message, const int *fds)
 {
+	size_t count = fds[REQUEST_FDS - 1] >= 0 ? REQUEST_FDS : REQUEST_FDS_MIN;
 	union {
 		struct cmsghdr header;
 		char space[CMSG_SPACE(REQUEST_FDS * sizeof *fds)];
 	} control = {.space = ""};
 	struct iovec part = {message->data, message->len};
-	struct msghdr packet = {
-	    .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+	struct msghdr packet = {.msg_iov = &part,
+	    .msg_iovlen = 1,
+	    .msg_control = &control,
+	    .msg_controllen = CMSG_SPACE(count * sizeof *fds)};
 
-	control.header = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
-	    .cmsg_type = SCM_RIGHTS,
-	    .cmsg_len = CMSG_LEN(REQUEST_FDS * sizeof *fds)};
-	memcpy(CMSG_DATA(&control.header), fds, REQUEST_FDS * sizeof *fds);
+	control.header = (struct cmsghdr){
+	    .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(count * sizeof *fds)};
+	memcpy(CMSG_DATA(&control.header), fds, count * sizeof *fds);
 	return sendmsg(supervisor->socket, &packet, MSG_NOSIGNAL) == (ssize_t)message->len ? 0 : -1;
 }
 
@@ -357,10 +375,10 @@ int child_start(
 
 	if (options->argv[0] == NULL || options->argv[0][0] != '/')
 		return error_set(error, ERROR_BUG, "the path of a program must be absolute");
-	if (pipes_open(&pipes, options->on_piece != NULL, error) != 0)
+	if (pipes_open(&pipes, options, error) != 0)
 		return -1;
 	if (make_request(options, &message, error) == 0) {
-		const int fds[REQUEST_FDS] = {pipes.output[1], pipes.errors[1]};
+		const int fds[REQUEST_FDS] = {pipes.output[1], pipes.errors[1], pipes.input};
 
 		made = new_child(children, options, &pipes);
 		result = make_order(made, error);

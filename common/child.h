@@ -42,6 +42,7 @@ typedef void child_piece_fn(void *context, enum child_stream stream, const char 
 struct child_options {
 	char *const *argv;	  /* argv[0] is an absolute path */
 	char *const *environment; /* the whole of it, "NAME=value", NULL-terminated */
+	const char *input;	  /* what it reads on stdin, then its end; NULL: nothing */
 	const char *directory;	  /* working directory; NULL: unchanged */
 	int64_t timeout_ms;	 /* SIGTERM to the group then, SIGKILL CHILD_GRACE_MS later; 0: no deadline */
 	size_t output_max_bytes; /* more on stdout is read, dropped and told */
@@ -59,7 +60,7 @@ struct child_options {
 struct child;
 
 /*
- * Starts it; stdin is /dev/null, the umask 022. A program that cannot be executed is an error here, not an
+ * Starts it, with the umask 022. A program that cannot be executed is an error here, not an
  * exit code.
  */
 int child_start(struct children *children, const struct child_options *options, struct child **child,

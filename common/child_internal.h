@@ -19,7 +19,9 @@ struct child_request {
 enum {
 	REQUEST_MAX_BYTES = 128 << 10,
 	REQUEST_STRINGS_MAX = 1024,
-	REQUEST_FDS = 2, /* that come with it: the ends of the pipes for stdout and stderr */
+	/* That come with it: the ends of the pipes for stdout and stderr, and where there is one, stdin. */
+	REQUEST_FDS = 3,
+	REQUEST_FDS_MIN = 2,
 };
 
 /* What else it may be told while a program runs: one byte. Its end of the connection closed is KILL, too. */

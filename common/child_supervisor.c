@@ -28,7 +28,7 @@ struct order {
 	struct child_request head;
 	const char *directory;
 	char *argv[REQUEST_STRINGS_MAX + 2], **environment;
-	int fds[REQUEST_FDS];
+	int fds[REQUEST_FDS]; /* the last one -1: stdin is /dev/null */
 };
 
 /* ---- in the program's process, which shares our memory until it executes the program ---- */
@@ -76,7 +76,8 @@ static int become_program(
 	    setrlimit(RLIMIT_CORE, &no_core) != 0 || limit(RLIMIT_DATA, order->head.limits.memory_bytes) ||
 	    limit(RLIMIT_FSIZE, order->head.limits.file_bytes) ||
 	    limit(RLIMIT_NOFILE, order->head.limits.open_files) || dup2(order->fds[0], STDOUT_FILENO) < 0 ||
-	    dup2(order->fds[1], STDERR_FILENO) < 0)
+	    dup2(order->fds[1], STDERR_FILENO) < 0 ||
+	    (order->fds[2] >= 0 && dup2(order->fds[2], STDIN_FILENO) < 0))
 		return fail(answer, STEP_SESSION);
 	reset_signals();
 	umask(022);
@@ -329,11 +330,15 @@ static bool take_strings(struct order *order, char *position, const char *end)
 static bool take_fds(struct order *order, struct msghdr *message)
 {
 	struct cmsghdr *control = CMSG_FIRSTHDR(message);
+	size_t size_bytes;
 
-	if (control == NULL || control->cmsg_type != SCM_RIGHTS ||
-	    control->cmsg_len != CMSG_LEN(sizeof order->fds))
+	if (control == NULL || control->cmsg_type != SCM_RIGHTS)
 		return false;
-	memcpy(order->fds, CMSG_DATA(control), sizeof order->fds);
+	size_bytes = control->cmsg_len - CMSG_LEN(0);
+	if (size_bytes != sizeof order->fds && size_bytes != REQUEST_FDS_MIN * sizeof *order->fds)
+		return false;
+	order->fds[REQUEST_FDS - 1] = -1;
+	memcpy(order->fds, CMSG_DATA(control), size_bytes);
 	return true;
 }
 

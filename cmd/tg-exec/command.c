@@ -73,14 +73,58 @@ static void fill_argv(
 	add(command, &count, NULL);
 }
 
+static const struct config_route *find_route(const struct config *config, const struct request *request)
+{
+	const struct config_route *routes = NULL;
+	size_t count = 0;
+
+	if (strcmp(request->section, "commands") == 0) {
+		routes = config->commands;
+		count = config->commands_count;
+	} else if (strcmp(request->section, "callbacks") == 0) {
+		routes = config->callbacks;
+		count = config->callbacks_count;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(routes[i].name, request->name) == 0)
+			return &routes[i];
+	}
+	return NULL;
+}
+
+static void fill_environment(const struct command_place *place, bool sudo, struct command *command)
+{
+	command->environment[0] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	command->environment[1] = "LANG=C.UTF-8";
+	/* Behind sudo the configuration is that of the system, whatever is said here. */
+	command->environment[2] = sudo ? NULL : place->environment;
+}
+
+/* The configuration may have changed since who asks has read it. */
+static int make_fixed(const struct command_place *place, const struct config *config,
+    const struct request *request, struct command *command, struct error *error)
+{
+	const struct config_route *route = find_route(config, request);
+
+	if (route == NULL || route->exec.count == 0)
+		return error_set(error, ERROR_INPUT, "The server knows no such program any more");
+	command->fixed = route->exec.items;
+	command->timeout_ms = route->timeout_ms > 0 ? route->timeout_ms : config->scripts.timeout_ms;
+	fill_environment(place, false, command);
+	return 0;
+}
+
 int command_make(const struct command_place *place, const struct config *config,
     const struct request *request, struct command *command, struct error *error)
 {
 	bool configured, sudo;
-	const char *name = find_account(config, request, &configured, error);
+	const char *name;
 	struct account account;
 
-	*command = (struct command){{NULL}, {NULL}, ""};
+	*command = (struct command){.argv = {NULL}};
+	if (request->op == REQUEST_EXEC)
+		return make_fixed(place, config, request, command, error);
+	name = find_account(config, request, &configured, error);
 	if (name == NULL)
 		return -1;
 	if (!request_is_account(name))
@@ -93,9 +137,6 @@ int command_make(const struct command_place *place, const struct config *config,
 	snprintf(command->account, sizeof command->account, "%s", name);
 	sudo = account.uid != place->uid;
 	fill_argv(place, request, sudo, command);
-	command->environment[0] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-	command->environment[1] = "LANG=C.UTF-8";
-	/* Behind sudo the configuration is that of the system, whatever is said here. */
-	command->environment[2] = sudo ? NULL : place->environment;
+	fill_environment(place, sudo, command);
 	return 0;
 }

@@ -20,12 +20,15 @@ struct command_place {
 struct command {
 	const char *argv[COMMAND_WORDS_MAX];
 	const char *environment[4];
-	char account[REQUEST_NAME_MAX_BYTES + 1]; /* whose process it becomes */
+	char account[REQUEST_NAME_MAX_BYTES + 1]; /* whose process it becomes; "": tg-exec's own */
+	char *const *fixed;			  /* in place of argv: of a row of the configuration */
+	int64_t timeout_ms;			  /* of that */
 };
 
 /*
- * The texts of command are borrowed from the other three, and argv may point into command itself, which
- * must not be moved. ERROR_INPUT, ERROR_DENIED and ERROR_TEMPORARY are for the person who asked.
+ * The texts of command are borrowed from the other three, fixed from config, and argv may point into command
+ * itself, which must not be moved. ERROR_INPUT, ERROR_DENIED and ERROR_TEMPORARY are for the person who
+ * asked.
  */
 int command_make(const struct command_place *place, const struct config *config,
     const struct request *request, struct command *command, struct error *error);

@@ -56,7 +56,7 @@ static const char *last_line(const char *text, size_t *len)
 	return text + start;
 }
 
-char *event_last_words(int wait_status, const char *errors)
+char *event_last_words(const char *program, int wait_status, const char *errors)
 {
 	char how[32];
 	size_t len;
@@ -70,7 +70,7 @@ char *event_last_words(int wait_status, const char *errors)
 	else
 		snprintf(how, sizeof how, "exit status %d", WEXITSTATUS(wait_status));
 	return xasprintf(
-	    "notify-scripts ended without a word (%s)%s%.*s", how, len > 0 ? ": " : "", (int)len, line);
+	    "%s ended without a word (%s)%s%.*s", program, how, len > 0 ? ": " : "", (int)len, line);
 }
 
 static int wrong(struct error *error, const char *what)

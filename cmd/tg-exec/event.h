@@ -41,9 +41,9 @@ bool event_is_last(enum event_kind kind);
 struct json_object *event_failed(int64_t job, const char *text);
 
 /*
- * Why a job failed that ended without a word: how it ended, as waitpid(2) has it, and the last line that it
- * said on stderr. The caller frees it.
+ * Why a job failed whose process, an instance of program, ended without a word: how it ended, as waitpid(2)
+ * has it, and the last line that it said on stderr. The caller frees it.
  */
-char *event_last_words(int wait_status, const char *errors);
+char *event_last_words(const char *program, int wait_status, const char *errors);
 
 #endif

@@ -8,12 +8,14 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "fd.h"
 #include "launch.h"
 #include "xalloc.h"
+#include "fixed.h"
 
 struct pipes {
 	int input[2], output[2], errors[2];
@@ -49,7 +51,9 @@ static struct job *new_job(const struct command *command, const struct request *
 	struct job *job = xcalloc(1, sizeof *job);
 
 	job->number = request->job;
-	job->script = request->op == REQUEST_RUN ? xstrdup(request->script) : NULL;
+	job->is_fixed = request->op == REQUEST_EXEC;
+	if (request->op != REQUEST_LIST)
+		job->script = xstrdup(job->is_fixed ? request->name : request->script);
 	memcpy(job->account, command->account, sizeof job->account);
 	job->started_ms = clock_monotonic_ms();
 	job->deadline_ms = limit_ms > 0 ? job->started_ms + limit_ms : 0;
@@ -58,27 +62,57 @@ static struct job *new_job(const struct command *command, const struct request *
 	return job;
 }
 
-int job_start(const struct command *command, const struct request *request, int64_t limit_ms,
-    struct job **job, struct error *error)
+static int start_program(
+    const struct command *command, const struct pipes *pipes, pid_t *pid, struct error *error)
 {
-	struct pipes pipes;
-	struct launch_options options = {.argv = (char *const *)command->argv,
+	const struct launch_options options = {.argv = (char *const *)command->argv,
 	    .environment = (char *const *)command->environment,
+	    .input = pipes->input[0],
+	    .output = pipes->output[1],
+	    .errors = pipes->errors[1],
 	    .directory = "/",
 	    .place = LAUNCH_SESSION};
-	pid_t pid;
-	int code;
+	int code = launch(&options, pid);
+
+	if (code == 0)
+		return 0;
+	errno = code;
+	return error_errno(error, ERROR_TEMPORARY, "Cannot start %s", command->argv[0]);
+}
+
+/* What tg-exec has open would keep others from ending. */
+static bool take_pipes(const struct pipes *pipes)
+{
+	return setsid() >= 0 && dup2(pipes->input[0], STDIN_FILENO) >= 0 &&
+	       dup2(pipes->output[1], STDOUT_FILENO) >= 0 && dup2(pipes->errors[1], STDERR_FILENO) >= 0 &&
+	       close_range(STDERR_FILENO + 1, ~0U, 0) == 0;
+}
+
+static int fork_fixed(const struct command *command, const struct config *config,
+    const struct request *request, const struct pipes *pipes, pid_t *pid, struct error *error)
+{
+	*pid = fork();
+	if (*pid < 0)
+		return error_errno(error, ERROR_TEMPORARY, "Cannot start a process");
+	if (*pid == 0)
+		_exit(take_pipes(pipes) ? fixed_run(command, config, request) : EX_OSERR);
+	return 0;
+}
+
+int job_start(const struct command *command, const struct config *config, const struct request *request,
+    int64_t limit_ms, struct job **job, struct error *error)
+{
+	struct pipes pipes;
+	pid_t pid = 0;
+	int result;
 
 	if (pipes_open(&pipes, error) != 0)
 		return -1;
-	options.input = pipes.input[0];
-	options.output = pipes.output[1];
-	options.errors = pipes.errors[1];
-	code = launch(&options, &pid);
-	if (code != 0) {
+	result = command->fixed != NULL ? fork_fixed(command, config, request, &pipes, &pid, error)
+					: start_program(command, &pipes, &pid, error);
+	if (result != 0) {
 		pipes_close(&pipes);
-		errno = code;
-		return error_errno(error, ERROR_TEMPORARY, "Cannot start %s", command->argv[0]);
+		return -1;
 	}
 	*job = new_job(command, request, limit_ms);
 	(*job)->pid = pid;

@@ -1,5 +1,6 @@
 /*
- * A job: one process of notify-scripts, from its start until nothing of it is left. It is told to end by the
+ * A job: one process of notify-scripts, or of our own that does the same for a program of the configuration,
+ * from its start until nothing of it is left. It is told to end by the
  * end of its standard input, since what runs behind sudo as another account cannot be signalled.
  */
 #ifndef TG_EXEC_JOB_H
@@ -19,7 +20,7 @@
 enum {
 	JOB_GRACE_MS = 5000,	     /* to end, once told */
 	JOB_LIST_LIMIT_MS = 10000,   /* for a list of scripts */
-	JOB_RUN_MARGIN_MS = 60000,   /* for a script over scripts.timeout, which notify-scripts keeps */
+	JOB_RUN_MARGIN_MS = 60000,   /* for what runs over its timeout, which is kept by its process */
 	JOB_ERRORS_MAX_BYTES = 1024, /* the end of stderr that is kept */
 };
 
@@ -31,7 +32,8 @@ enum job_phase {
 
 struct job {
 	int64_t number;
-	char *script; /* NULL: its scripts are listed */
+	char *script;  /* or the row of a program; NULL: scripts are listed */
+	bool is_fixed; /* a program */
 	char account[REQUEST_NAME_MAX_BYTES + 1];
 	enum job_phase phase;
 	bool started;  /* it said so */
@@ -48,8 +50,8 @@ struct job {
 };
 
 /* Starts what command says for request. limit_ms 0: as long as it takes. */
-int job_start(const struct command *command, const struct request *request, int64_t limit_ms,
-    struct job **job, struct error *error);
+int job_start(const struct command *command, const struct config *config, const struct request *request,
+    int64_t limit_ms, struct job **job, struct error *error);
 
 /* Closes its stdin, once; it has JOB_GRACE_MS from then on. */
 void job_end(struct job *job, int64_t now_ms);

@@ -96,6 +96,22 @@ static int read_list(struct request *request, struct error *error)
 	return json_only_keys(request->object, keys, error);
 }
 
+static int read_exec(struct request *request, struct error *error)
+{
+	static const char *const keys[] = {"op", "job", "section", "name", "request", NULL};
+
+	if (json_only_keys(request->object, keys, error) != 0 ||
+	    json_get_text(request->object, "section", &request->section, error) < 0 ||
+	    json_get_text(request->object, "name", &request->name, error) < 0)
+		return -1;
+	if (request->section == NULL || request->name == NULL)
+		return error_set(error, ERROR_INPUT, "section and name must be given");
+	if (!json_object_object_get_ex(request->object, "request", &request->input) ||
+	    !json_object_is_type(request->input, json_type_object))
+		return error_set(error, ERROR_INPUT, "request must be an object");
+	return 0;
+}
+
 static int read_user(struct request *request, struct error *error)
 {
 	if (json_get_text(request->object, "user", &request->user, error) < 0)
@@ -103,6 +119,21 @@ static int read_user(struct request *request, struct error *error)
 	if (request->user == NULL || !request_is_account(request->user))
 		return error_set(error, ERROR_INPUT, "This is no name of an account");
 	return 0;
+}
+
+/* What begins a job. */
+static int read_begin(struct request *request, const char *op, struct error *error)
+{
+	if (strcmp(op, "exec") == 0) {
+		request->op = REQUEST_EXEC;
+		return read_exec(request, error);
+	}
+	request->op = strcmp(op, "list") == 0 ? REQUEST_LIST : REQUEST_RUN;
+	if (request->op == REQUEST_RUN && strcmp(op, "run") != 0)
+		return error_set(error, ERROR_INPUT, "op must be run, exec, stop or list");
+	if (read_user(request, error) != 0)
+		return -1;
+	return request->op == REQUEST_RUN ? read_run(request, error) : read_list(request, error);
 }
 
 static int read_fields(struct request *request, struct error *error)
@@ -116,7 +147,7 @@ static int read_fields(struct request *request, struct error *error)
 		return error_set(error, ERROR_INPUT, "job must be a positive number");
 	if (json_get_text(request->object, "op", &op, error) < 0 || op == NULL) {
 		request->job = job;
-		return error_set(error, ERROR_INPUT, "op must be run, stop or list");
+		return error_set(error, ERROR_INPUT, "op must be run, exec, stop or list");
 	}
 	if (strcmp(op, "stop") == 0) {
 		/* It begins no job, so what is wrong with it ends none. */
@@ -125,12 +156,7 @@ static int read_fields(struct request *request, struct error *error)
 		return 0;
 	}
 	request->job = job;
-	request->op = strcmp(op, "list") == 0 ? REQUEST_LIST : REQUEST_RUN;
-	if (request->op == REQUEST_RUN && strcmp(op, "run") != 0)
-		return error_set(error, ERROR_INPUT, "op must be run, stop or list");
-	if (read_user(request, error) != 0)
-		return -1;
-	return request->op == REQUEST_RUN ? read_run(request, error) : read_list(request, error);
+	return read_begin(request, op, error);
 }
 
 int request_read(const char *line, size_t len, struct request *request, struct error *error)

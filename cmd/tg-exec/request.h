@@ -19,16 +19,20 @@ enum {
 	REQUEST_NAME_MAX_BYTES = 32,   /* of an account, as useradd(8) has it */
 };
 
-enum request_op { REQUEST_RUN, REQUEST_STOP, REQUEST_LIST };
+enum request_op { REQUEST_RUN, REQUEST_STOP, REQUEST_LIST, REQUEST_EXEC };
 
 /* The texts are borrowed from object. */
 struct request {
 	enum request_op op;
 	int64_t job;
-	const char *user;   /* NULL where op is REQUEST_STOP */
+	const char *user;   /* NULL where op is REQUEST_STOP or REQUEST_EXEC */
 	const char *script; /* NULL but where op is REQUEST_RUN */
 	const char *args[REQUEST_ARGS_MAX + 1];
 	bool server; /* script is one of server_scripts */
+	/* REQUEST_EXEC, else NULL: the section of the configuration, the row in it, what its program reads.
+	 */
+	const char *section, *name;
+	struct json_object *input;
 	struct json_object *object;
 };
 

@@ -189,8 +189,11 @@ static const char *why_busy(const struct service *service, const char *account)
 	return NULL;
 }
 
-static int64_t limit_ms(const struct config *config, const struct request *request)
+static int64_t limit_ms(
+    const struct config *config, const struct request *request, const struct command *command)
 {
+	if (request->op == REQUEST_EXEC)
+		return command->timeout_ms + JOB_RUN_MARGIN_MS;
 	if (request->op == REQUEST_LIST)
 		return JOB_LIST_LIMIT_MS;
 	return request->server ? 0 : config->scripts.timeout_ms + JOB_RUN_MARGIN_MS;
@@ -213,7 +216,8 @@ static void start_job(struct service *service, const struct request *request)
 		refuse(service, request->job, busy);
 		return;
 	}
-	if (job_start(&command, request, limit_ms(options->config, request), &job, &error) != 0) {
+	if (job_start(&command, options->config, request, limit_ms(options->config, request, &command), &job,
+		&error) != 0) {
 		refuse(service, request->job, error.text);
 		return;
 	}
@@ -226,8 +230,8 @@ static void start_job(struct service *service, const struct request *request)
 static const char *why_over(const struct job *job)
 {
 	if (job->phase == JOB_ENDING)
-		return "The script cannot be ended; it may still run on the server";
-	return job->script != NULL ? "The script did not end in its time; it was ended"
+		return "It cannot be ended, and may still run on the server";
+	return job->script != NULL ? "It did not end in its time, and was ended"
 				   : "The list of scripts took too long";
 }
 
@@ -255,7 +259,8 @@ static void conclude(struct service *service, struct job *job)
 
 	if (job->answered)
 		return;
-	text = event_last_words(job->wait_status, buf_text(&job->last_errors));
+	text = event_last_words(
+	    job->is_fixed ? "tg-exec" : "notify-scripts", job->wait_status, buf_text(&job->last_errors));
 	fail_job(service, job, text);
 	free(text);
 }

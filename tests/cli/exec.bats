@@ -16,7 +16,15 @@ setup() {
 	write_config "server_scripts:
   - {name: backup, path: /bin/true, run_as: $ME}
   - {name: mine, path: /bin/true, run_as: user}
-  - {name: theirs, path: /bin/true, run_as: nobody-of-that-name}"
+  - {name: theirs, path: /bin/true, run_as: nobody-of-that-name}
+commands:
+  - {command: show, description: Shows, exec: [/bin/cat]}
+  - {command: all, description: All, exec: [$DIR/all, a b, '\$(id)']}
+  - {command: deep, description: Deep, timeout: 1s, exec: [$DIR/deep]}
+  - {command: long, description: Long, exec: [/usr/bin/sleep, '600']}
+  - {command: own, description: Own, script: hello}
+callbacks:
+  - {action: GONE, exec: [$DIR/gone]}"
 }
 
 teardown() {
@@ -423,6 +431,50 @@ all_blocked() {
 	of 2 | grep -q 'The server does not allow it (sudo: a password is required)'
 }
 
+program() {
+	ask "{\"op\":\"exec\",\"job\":$1,\"section\":\"$2\",\"name\":\"$3\",\"request\":${4-{\}}}"
+}
+
+@test "a program of the configuration runs as the service, is ended with all of its own, and named by nobody" {
+	local tokens
+	cat >"$DIR/all" <<-'SH'
+		#!/bin/sh
+		echo "$# $1 $2"
+		env | sort | paste -sd ' '
+		cat
+		echo "files: $(ls /proc/self/fd | paste -sd ' ') $PWD $(umask)" >&2
+		exit 3
+	SH
+	printf '#!/bin/sh\nsetsid sh -c "echo \\$\\$ >%s; exec sleep 600" &\nwait\n' "$DIR/deep.pid" >"$DIR/deep"
+	chmod +x "$DIR/all" "$DIR/deep"
+	start_exec
+	program 1 commands all '{"args":"; \"x\" `id` $(id)","user":null}'
+	program 2 commands deep
+	program 3 commands long
+	program 4 callbacks GONE
+	program 5 commands own
+	program 6 server_scripts backup
+	# Another one than the configuration has is no request at all.
+	ask '{"op":"exec","job":7,"section":"commands","name":"show","request":{},"exec":["/bin/id"]}'
+	ended 1
+	tokens=$(of 1 | jq -rs 'map(.text // empty) | add')
+	[[ $tokens == "2 a b \$(id)
+LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PWD=/ TGTOOLS_CONFIG=$CONFIG
+"'{"args":"; \"x\" `id` $(id)","user":null}
+files: 0 1 2 3 / 0022' ]]
+	of 1 | tail -1 | grep -q '"finished","status":3,'
+	ended 4 && of 4 | grep -q "failed.*cannot execute $DIR/gone"
+	ended 5 && of 5 | grep -q 'failed.*knows no such program'
+	ended 6 && of 6 | grep -q 'failed.*knows no such program'
+	ended 7 && of 7 | grep -q 'failed.*"exec' # names the key that nobody knows
+	ended 2
+	of 2 | tail -1 | grep -q '"status":null,"signal":15,"timed_out":true'
+	gone "$(<"$DIR/deep.pid")"
+	ask '{"op":"stop","job":3}'
+	ended 3
+	of 3 | tail -1 | grep -q '"status":null,"signal":15,"timed_out":false,"stopped":true'
+}
+
 # The page's examples, with this account in place of alice; times, ids and white space are not compared.
 @test "the examples of the page are answered as it says" {
 	local page=$TREE/man/man8/tg-exec.8 command expected got count=0
@@ -438,7 +490,7 @@ all_blocked() {
 		body && /^\$ / { command = substr($0, 3); answer = ""; next }
 		body { answer = answer $0 }
 		/^\.Bd -literal/ { body = 1 }' "$page" | sed 's/\\e/\\/g')
-	((count == 4))
+	((count == 5))
 }
 
 plain() {

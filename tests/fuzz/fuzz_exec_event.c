@@ -18,7 +18,8 @@ const char *const fuzz_words[] = {"\"event\":\"output\",\"stream\":\"stdout\",\"
     "\"status\":", "\"signal\":", "\"duration_ms\":", "\"report\":\"sent\"", "\"name\":\"a.sh\"",
     "\"stem\":\"a\"", "\"last_run\":\"5m ago\"", "null", "true", "\\u0000", "\\ud83d\\ude00", "\\n",
     "\xc2\x85", "9223372036854775807", "\"op\":\"run\"", "\"op\":\"stop\"", "\"op\":\"list\"", "\"job\":17",
-    "\"user\":\"alice\"", "\"script\":\"a.sh\"", "\"args\":[\"a\",\"", "\"server\":true", "-u", "../", NULL};
+    "\"user\":\"alice\"", "\"script\":\"a.sh\"", "\"args\":[\"a\",\"", "\"server\":true", "\"op\":\"exec\"",
+    "\"section\":\"commands\"", "\"name\":\"uptime\"", "\"request\":{", "-u", "../", NULL};
 
 static void check_event(const char *line, size_t len, const char *script)
 {
@@ -54,7 +55,11 @@ static void check_request(const char *line, size_t len)
 		return;
 	}
 	FUZZ_MUST(request.job > 0);
-	FUZZ_MUST(request.op == REQUEST_STOP || request_is_account(request.user));
+	FUZZ_MUST(
+	    request.op == REQUEST_STOP || request.op == REQUEST_EXEC || request_is_account(request.user));
+	FUZZ_MUST((request.op == REQUEST_EXEC) == (request.input != NULL));
+	FUZZ_MUST((request.op == REQUEST_EXEC) == (request.section != NULL && request.name != NULL));
+	FUZZ_MUST(request.input == NULL || strchr(json_line(request.input), '\n') == NULL);
 	FUZZ_MUST((request.op == REQUEST_RUN) == (request.script != NULL));
 	FUZZ_MUST(request.script == NULL || script_name_is_valid(request.script));
 	for (; request.args[count] != NULL; count++) {

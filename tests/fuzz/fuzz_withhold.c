@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "json.h"
-#include "notify-scripts/pieces.h"
+#include "pieces.h"
 #include "notify-scripts/withhold.h"
 #include "script.h"
 #include "utf8.h"

@@ -615,6 +615,35 @@ static void no_descriptor_to_spare(void **state)
 	result_free(&result);
 }
 
+/* More than a pipe holds: whether it reads it is the program's affair. */
+static void what_it_reads(void **state)
+{
+	enum { LENGTH = 200000 };
+	char *argv[] = {"/bin/sh", "-c", "head -c 1; wc -c", NULL};
+	char *input = xmalloc(LENGTH + 1);
+	struct child_options options = {.argv = argv,
+	    .environment = environment,
+	    .directory = directory,
+	    .output_max_bytes = OUTPUT_MAX,
+	    .input = input};
+	struct child_result result;
+	struct child *child = NULL;
+	struct error error;
+
+	(void)state;
+	memset(input, 'x', LENGTH);
+	input[LENGTH] = '\0';
+	assert_int_equal(child_start(supervisors, &options, &child, &error), 0);
+	result = result_of(child);
+	assert_string_equal(buf_text(&result.output), "x199999\n");
+	result_free(&result);
+	/* The supervisor is the same, and the next one reads nothing. */
+	result = run_shell("wc -c", 0);
+	assert_string_equal(buf_text(&result.output), "0\n");
+	result_free(&result);
+	free(input);
+}
+
 static void told_to_stop(void **state)
 {
 	struct child *child =
@@ -746,6 +775,7 @@ int main(void)
 	    cmocka_unit_test(control_group),
 	    cmocka_unit_test(limits),
 	    cmocka_unit_test(no_descriptor_to_spare),
+	    cmocka_unit_test(what_it_reads),
 	    cmocka_unit_test(told_to_stop),
 	    cmocka_unit_test(pieces_in_order),
 	    cmocka_unit_test(pieces_of_all_kinds),

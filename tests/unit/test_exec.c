@@ -54,6 +54,15 @@ static void requests_are_read(void **state)
 	assert_int_equal(read_line("{\"op\":\"list\",\"job\":3,\"user\":\"b\"}", &request, &error), 0);
 	assert_true(request.op == REQUEST_LIST && request.script == NULL);
 	request_free(&request);
+	assert_int_equal(read_line("{\"op\":\"exec\",\"job\":3,\"section\":\"commands\",\"name\":\"up\","
+				   "\"request\":{\"args\":\"a\\nb\"}}",
+			     &request, &error),
+	    0);
+	assert_true(request.op == REQUEST_EXEC && request.user == NULL && request.script == NULL);
+	assert_string_equal(request.section, "commands");
+	assert_string_equal(request.name, "up");
+	assert_string_equal(json_line(request.input), "{\"args\":\"a\\nb\"}");
+	request_free(&request);
 }
 
 /* The number says whom to tell: 0 where an answer would be taken for that of another job. */
@@ -68,6 +77,12 @@ static void a_refusal_has_the_number_that_it_is_for(void **state)
 	    {"{\"op\":1,\"job\":5}", 5},
 	    {"{\"op\":\"run\",\"job\":5,\"user\":\"a\",\"script\":\"b\",\"args\":{}}", 5},
 	    {"{\"op\":\"list\",\"job\":5,\"user\":\"a\",\"script\":\"b\"}", 5},
+	    {"{\"op\":\"exec\",\"job\":5,\"section\":\"commands\",\"name\":\"a\"}", 5},
+	    {"{\"op\":\"exec\",\"job\":5,\"section\":\"commands\",\"name\":\"a\",\"request\":[]}", 5},
+	    {"{\"op\":\"exec\",\"job\":5,\"section\":\"commands\",\"request\":{}}", 5},
+	    {"{\"op\":\"exec\",\"job\":5,\"section\":\"a\",\"name\":\"a\",\"request\":{},\"exec\":[\"/bin/"
+	     "sh\"]}",
+		5},
 	    {"{\"op\":\"run\",\"job\":0}", 0},
 	    {"{\"op\":\"run\",\"job\":-5}", 0},
 	    {"{\"op\":\"run\",\"job\":5.0}", 0},
@@ -108,18 +123,30 @@ static char *words_of(const struct command *command)
 {
 	struct buf words = BUF_INIT(4096);
 
-	for (size_t i = 0; command->argv[i] != NULL; i++) {
+	const char *const *argv =
+	    command->fixed != NULL ? (const char *const *)command->fixed : command->argv;
+
+	for (size_t i = 0; argv[i] != NULL; i++) {
 		if (i > 0)
 			buf_add_text(&words, "|");
-		buf_add_text(&words, command->argv[i]);
+		buf_add_text(&words, argv[i]);
 	}
 	return words.data;
 }
 
 static struct config_server_script scripts[] = {{.name = "backup", .run_as = "root"},
     {.name = "mine", .run_as = "user"}, {.name = "odd", .run_as = "-x"}};
-static const struct config configuration = {
-    .server_scripts = scripts, .server_scripts_count = COUNT(scripts)};
+static char *uptime_argv[] = {"/usr/bin/uptime", "-p", NULL}, *df_argv[] = {"/usr/bin/df", NULL};
+static struct config_route commands[] = {
+    {.name = "uptime", .exec = {uptime_argv, 2}, .timeout_ms = 5000}, {.name = "own", .script = "own.sh"}};
+static struct config_route callbacks[] = {{.name = "DF", .exec = {df_argv, 1}}};
+static const struct config configuration = {.server_scripts = scripts,
+    .server_scripts_count = COUNT(scripts),
+    .commands = commands,
+    .commands_count = COUNT(commands),
+    .callbacks = callbacks,
+    .callbacks_count = COUNT(callbacks),
+    .scripts = {.timeout_ms = 60000}};
 
 /* The command for a line, as uid; its words, or "!" and the error. */
 static void expect_command(uid_t uid, const char *line, const char *expected)
@@ -185,6 +212,41 @@ static void commands_that_are_not_made(void **state)
 	    "!This is no name of an account");
 	expect_command(4242, "{\"op\":\"list\",\"job\":1,\"user\":\"no-such-account\"}",
 	    "!there is no account no-such-account");
+}
+
+static void expect_program(const char *section, const char *name, const char *expected)
+{
+	char *line = xasprintf(
+	    "{\"op\":\"exec\",\"job\":1,\"section\":\"%s\",\"name\":\"%s\",\"request\":{}}", section, name);
+
+	expect_command(4242, line, expected);
+	free(line);
+}
+
+/* Who asks names a row; which program that is, the configuration of tg-exec alone says. */
+static void programs_are_those_of_the_configuration(void **state)
+{
+	const struct command_place place = {"/opt/notify-scripts", "TGTOOLS_CONFIG=/x", 4242};
+	struct command command;
+	struct request request;
+	struct error error;
+
+	(void)state;
+	expect_program("commands", "uptime", "/usr/bin/uptime|-p");
+	expect_program("callbacks", "DF", "/usr/bin/df");
+	expect_program("callbacks", "uptime", "!The server knows no such program any more");
+	expect_program("commands", "own", "!The server knows no such program any more");
+	expect_program("commands", "/bin/sh", "!The server knows no such program any more");
+	expect_program("server_scripts", "backup", "!The server knows no such program any more");
+	assert_int_equal(read_line("{\"op\":\"exec\",\"job\":1,\"section\":\"callbacks\",\"name\":\"DF\","
+				   "\"request\":{}}",
+			     &request, &error),
+	    0);
+	assert_int_equal(command_make(&place, &configuration, &request, &command, &error), 0);
+	assert_int_equal(command.timeout_ms, 60000);
+	assert_string_equal(command.account, "");
+	assert_string_equal(command.environment[2], "TGTOOLS_CONFIG=/x");
+	request_free(&request);
 }
 
 /* ---- events ---- */
@@ -293,7 +355,7 @@ static void last_words(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(table); i++) {
-		char *text = event_last_words(table[i].wait_status, table[i].errors);
+		char *text = event_last_words("notify-scripts", table[i].wait_status, table[i].errors);
 
 		assert_string_equal(text, table[i].expected);
 		free(text);
@@ -324,6 +386,7 @@ int main(void)
 	    cmocka_unit_test(names_of_accounts),
 	    cmocka_unit_test(commands_are_fixed_words_and_checked_names),
 	    cmocka_unit_test(commands_that_are_not_made),
+	    cmocka_unit_test(programs_are_those_of_the_configuration),
 	    cmocka_unit_test(events_are_rebuilt),
 	    cmocka_unit_test(what_is_no_event),
 	    cmocka_unit_test(a_list_that_grows_too_long_is_none),

@@ -2,7 +2,7 @@
  * What a script writes is cut anywhere by pipes: a reader of the stream must get the same text whatever the
  * cuts, and never something that is not UTF-8.
  */
-#include "notify-scripts/pieces.h"
+#include "pieces.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

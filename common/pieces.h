@@ -3,8 +3,8 @@
  * byte by byte, and so does '\0', which many readers of JSON take for an end; a character whose first bytes
  * have come waits for the others. Pure.
  */
-#ifndef TGTOOLS_NOTIFY_SCRIPTS_PIECES_H
-#define TGTOOLS_NOTIFY_SCRIPTS_PIECES_H
+#ifndef TGTOOLS_PIECES_H
+#define TGTOOLS_PIECES_H
 
 #include <stddef.h>
 

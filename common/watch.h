@@ -2,8 +2,8 @@
  * Whether somebody wants the end: a signal came, nobody reads our standard output any more, or (where that is
  * asked for, since who runs this by sudo cannot send a signal) standard input has ended.
  */
-#ifndef TGTOOLS_NOTIFY_SCRIPTS_WATCH_H
-#define TGTOOLS_NOTIFY_SCRIPTS_WATCH_H
+#ifndef TGTOOLS_WATCH_H
+#define TGTOOLS_WATCH_H
 
 #include <stdbool.h>
 

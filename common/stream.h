@@ -1,5 +1,5 @@
 /*
- * What notify-scripts prints: one JSON value a line, each written at once. With events (--stream):
+ * What is said on standard output about a program that runs: one JSON value a line, each written at once.
  *
  *	{"event":"started","script":"disk.sh"}
  *	{"event":"output","stream":"stdout","text":"..."}
@@ -7,10 +7,10 @@
  *	 "duration_ms":1234,"report":"none"}
  *	{"event":"failed","error":"Script not found"}
  *
- * They are described in notify-scripts(1).
+ * These events are described in notify-scripts(1).
  */
-#ifndef TGTOOLS_NOTIFY_SCRIPTS_STREAM_H
-#define TGTOOLS_NOTIFY_SCRIPTS_STREAM_H
+#ifndef TGTOOLS_STREAM_H
+#define TGTOOLS_STREAM_H
 
 #include <json-c/json.h>
 
