@@ -53,6 +53,8 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_CHAT_TRIES] = "chat_tries",
     [TABLE_STARTS] = "starts",
     [TABLE_USER_STARTS] = "user_starts",
+    [TABLE_BROADCASTS] = "broadcasts",
+    [TABLE_BROKEN] = "broken",
 };
 
 /* File systems on which LMDB's shared memory map and locks do not work. */

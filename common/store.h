@@ -109,6 +109,9 @@ int store_link_remove(struct store_txn *txn, int64_t chat, struct error *error);
  */
 int store_link_move(struct store_txn *txn, int64_t chat, const char *chat_name, const char *user,
     int64_t now_ms, struct store_link *old, struct error *error);
+/* Of all links in order of account and chat, skip left out, at most limit. */
+int store_links_page(struct store_txn *txn, int64_t skip, int64_t limit, store_link_fn *fn, void *context,
+    struct error *error);
 
 /* ---- codes ---- */
 
@@ -438,6 +441,8 @@ struct store_totals {
 	int64_t oldest_ms; /* when the oldest that waits was accepted; 0: none */
 };
 int store_totals(struct store_txn *txn, struct store_totals *totals, struct error *error);
+/* How many of the dead may have been delivered. */
+int store_dead_uncertain(struct store_txn *txn, int64_t *count, struct error *error);
 
 /*
  * Forgets the oldest deliveries and dead letters beyond their bounds, at most steps of each; returns whether
@@ -554,6 +559,63 @@ int store_draft_take(struct store_txn *txn, const char *user, const char *id, in
 #define STORE_TAP_KEEP_MS (2 * INT64_C(86400000))
 int store_tap_claim(struct store_txn *txn, const char *tap, int64_t now_ms, struct error *error);
 int store_tap_is_claimed(struct store_txn *txn, const char *tap, struct error *error);
+
+/* ---- broadcasts: one text for all linked chats ---- */
+
+struct store_broadcast {
+	/* The ids of its messages, all that are between them; the last one names it. */
+	int64_t first_id, last_id;
+	char user[STORE_USER_BYTES]; /* who sent it */
+	int64_t chat, thread;	     /* where that is to be told what became of it */
+	int64_t begun_ms;
+	int64_t delivered, failed, cancelled; /* dead and uncertain ones have failed */
+};
+
+/* How many of its messages wait. */
+int64_t store_broadcast_left(const struct store_broadcast *broadcast);
+
+/*
+ * Keeps one whose messages were queued, in the same transaction, one after the other, of class STORE_BULK and
+ * without a user. From then on what becomes of them is counted wherever it is written.
+ */
+int store_broadcast_add(struct store_txn *txn, const struct store_broadcast *broadcast, struct error *error);
+/* The one with the lowest last_id above after_id. 1, 0, -1. */
+int store_broadcast_next(
+    struct store_txn *txn, int64_t after_id, struct store_broadcast *broadcast, struct error *error);
+/* That of a message. 1, 0, -1. */
+int store_broadcast_of(
+    struct store_txn *txn, int64_t id, struct store_broadcast *broadcast, struct error *error);
+int store_broadcast_remove(struct store_txn *txn, int64_t last_id, struct error *error);
+
+/* ---- updates that could not be handled ---- */
+
+enum { STORE_BROKEN_MAX = 1000, STORE_BROKEN_MAX_BYTES = 65536, STORE_REASON_BYTES = 256 };
+#define STORE_BROKEN_KEEP_MS (30 * INT64_C(86400000))
+
+struct store_broken {
+	int64_t update_id;
+	int64_t broken_ms;
+	int64_t chat; /* 0: none */
+	char route[STORE_ACTION_BYTES];
+	char reason[STORE_REASON_BYTES];
+};
+
+/*
+ * Keeps an update, in place of what was kept of it before. Of one that is longer than STORE_BROKEN_MAX_BYTES
+ * only that it was there. The oldest go beyond STORE_BROKEN_MAX, and all after STORE_BROKEN_KEEP_MS.
+ */
+int store_broken_put(struct store_txn *txn, const struct store_broken *broken, const char *update, size_t len,
+    struct error *error);
+/* The one with the lowest id above after_id. 1, 0, -1. */
+int store_broken_next(
+    struct store_txn *txn, int64_t after_id, struct store_broken *broken, struct error *error);
+/* With the update, appended ("" where it was too long). 1, 0, -1. */
+int store_broken_get(struct store_txn *txn, int64_t update_id, struct store_broken *broken,
+    struct buf *update, struct error *error);
+int store_broken_remove(struct store_txn *txn, int64_t update_id, struct error *error);
+int store_broken_count(struct store_txn *txn, int64_t *count, struct error *error);
+/* Takes away what is too old. */
+int store_broken_trim(struct store_txn *txn, int64_t now_ms, struct error *error);
 
 /* ---- what is held ---- */
 

@@ -353,6 +353,66 @@ static int check_starts(struct check *check, struct error *error)
 	return found;
 }
 
+/* How many messages with the ids from first on to last are in the outbox; -1. */
+static int64_t count_waiting(struct check *check, int64_t first, int64_t last, struct error *error)
+{
+	struct store_key key;
+	int64_t count = 0;
+	MDB_val value;
+	int found;
+
+	for (id_key(&key, first); (found = table_seek(check->txn, TABLE_OUTBOX, &key, &value, error)) == 1;
+	     key_increment(&key)) {
+		if (key.len != INT_BYTES || int64_read(key.bytes) > last)
+			break;
+		count++;
+	}
+	return found < 0 ? -1 : count;
+}
+
+static int check_broadcasts(struct check *check, struct error *error)
+{
+	struct store_broadcast broadcast;
+	struct store_key key;
+	struct error damage;
+	MDB_val value;
+	int found;
+
+	for (key_init(&key); (found = table_seek(check->txn, TABLE_BROADCASTS, &key, &value, error)) == 1;
+	     key_increment(&key)) {
+		int64_t waiting;
+
+		if (broadcast_decode(&key, &value, &broadcast, &damage) != 0) {
+			find(check, "broadcasts: %s", damage.text);
+			continue;
+		}
+		waiting = count_waiting(check, broadcast.first_id, broadcast.last_id, error);
+		if (waiting < 0)
+			return -1;
+		if (waiting != store_broadcast_left(&broadcast))
+			find(check, "broadcast %lld: %lld of its messages are left, %lld are there",
+			    (long long)broadcast.last_id, (long long)store_broadcast_left(&broadcast),
+			    (long long)waiting);
+	}
+	return found;
+}
+
+static int check_broken(struct check *check, struct error *error)
+{
+	struct store_broken broken;
+	struct store_key key;
+	struct error damage;
+	MDB_val value;
+	int found;
+
+	for (key_init(&key); (found = table_seek(check->txn, TABLE_BROKEN, &key, &value, error)) == 1;
+	     key_increment(&key)) {
+		if (broken_decode(&key, &value, &broken, NULL, &damage) != 0)
+			find(check, "broken updates: %s", damage.text);
+	}
+	return found;
+}
+
 static bool check_link(void *context, const struct store_link *link)
 {
 	struct check *check = context;
@@ -376,7 +436,8 @@ static int check_all(struct check *check, struct error *error)
 	    check_cooldowns(check, error) != 0 || check_jobs(check, error) != 0 ||
 	    check_buttons(check, error) != 0 || check_drafts(check, error) != 0 ||
 	    check_apikeys(check, error) != 0 || check_apikey_hashes(check, error) != 0 ||
-	    check_starts(check, error) != 0)
+	    check_starts(check, error) != 0 || check_broadcasts(check, error) != 0 ||
+	    check_broken(check, error) != 0)
 		return -1;
 	return store_links_each(check->txn, NULL, check_link, check, error);
 }

@@ -171,6 +171,23 @@ int store_totals(struct store_txn *txn, struct store_totals *totals, struct erro
 	return 0;
 }
 
+int store_dead_uncertain(struct store_txn *txn, int64_t *count, struct error *error)
+{
+	struct store_key key;
+	MDB_val value;
+	int found, uncertain;
+
+	*count = 0;
+	for (key_init(&key); (found = table_seek(txn, TABLE_DEAD, &key, &value, error)) == 1;
+	     key_increment(&key)) {
+		uncertain = message_is_uncertain(&value, error);
+		if (uncertain < 0)
+			return -1;
+		*count += uncertain;
+	}
+	return found;
+}
+
 /* ---- forgetting ---- */
 
 static int forget(struct store_txn *txn, enum store_table table, const struct store_key *key,

@@ -45,6 +45,8 @@ enum store_table {
 	TABLE_STARTS,	     /* keyed hash -> expiry, user */
 	TABLE_USER_STARTS,   /* user -> keyed hash */
 	TABLE_TAPS,	     /* keyed hash of a tap's id -> time */
+	TABLE_BROADCASTS,    /* id of its last message -> first one, whose, counts */
+	TABLE_BROKEN,	     /* update id -> time, chat, route, reason, Update object */
 	TABLE_COUNT
 };
 
@@ -164,6 +166,16 @@ int start_decode(const MDB_val *value, int64_t *expires_ms, char user[STORE_USER
 /* What the record of a job or of a button holds; -1 where it is damaged. */
 int job_decode(const struct store_key *key, const MDB_val *value, struct store_job *job, struct error *error);
 int button_decode(const MDB_val *value, struct store_button *button, struct error *error);
+int broadcast_decode(const struct store_key *key, const MDB_val *value, struct store_broadcast *broadcast,
+    struct error *error);
+/* The update is appended, where update is not NULL. */
+int broken_decode(const struct store_key *key, const MDB_val *value, struct store_broken *broken,
+    struct buf *update, struct error *error);
+
+/* What has become of a message, where it is one of a broadcast's; change -1 takes that back. */
+enum broadcast_end { BROADCAST_DELIVERED, BROADCAST_FAILED, BROADCAST_CANCELLED };
+int broadcast_note(struct store_txn *txn, const struct store_message *message, enum broadcast_end end,
+    int64_t change, struct error *error);
 /* The key of a button, which depends on what it holds. */
 void button_id(const struct store *store, const struct store_button *button, char id[STORE_BUTTON_BYTES]);
 
@@ -181,6 +193,8 @@ void owner_key(struct store_key *key, const char *user, unsigned char group, int
 int message_put(
     struct store_txn *txn, enum store_table table, const struct store_message *message, struct error *error);
 int message_decode(int64_t id, const MDB_val *value, struct store_message *message, struct error *error);
+/* Whether a dead one may have been delivered, without reading all of it. 1, 0, -1. */
+int message_is_uncertain(const MDB_val *value, struct error *error);
 
 enum { STATE_MIN = 1 + 2 * INT_BYTES, STATE_ERROR_MAX = 255, STATE_MAX = STATE_MIN + STATE_ERROR_MAX };
 /* What changes on the way, packed, so that an attempt does not rewrite the message. Returns the length. */

@@ -139,3 +139,29 @@ int store_links_each(
 	}
 	return found < 0 ? -1 : 0;
 }
+
+int store_links_page(
+    struct store_txn *txn, int64_t skip, int64_t limit, store_link_fn *fn, void *context, struct error *error)
+{
+	struct store_link link;
+	struct store_key key;
+	MDB_val value;
+	int found = 1;
+
+	for (key_init(&key); limit > 0; key_increment(&key)) {
+		found = table_seek(txn, TABLE_USER_LINKS, &key, &value, error);
+		if (found != 1)
+			return found;
+		if (skip-- > 0)
+			continue;
+		if (key.len <= INT_BYTES)
+			return store_damaged(error, "links of a user");
+		limit--;
+		found = store_link_of_chat(txn, int64_read(key.bytes + key.len - INT_BYTES), &link, error);
+		if (found < 0)
+			return -1;
+		if (found == 1 && !fn(context, &link))
+			return 0;
+	}
+	return 0;
+}

@@ -339,7 +339,8 @@ int store_outbox_leave(struct store_txn *txn, const struct store_message *messag
     int64_t now_ms, struct error *error)
 {
 	if (remove_content(txn, message, error) != 0 || remove_owner(txn, message, error) != 0 ||
-	    remove_files(txn, message, error) != 0)
+	    remove_files(txn, message, error) != 0 ||
+	    broadcast_note(txn, message, BROADCAST_DELIVERED, 1, error) != 0)
 		return -1;
 	return put_history(txn, message, message_id, now_ms, error);
 }
@@ -351,9 +352,15 @@ int store_outbox_bury(struct store_txn *txn, const struct store_message *message
 
 	record.ended_ms = now_ms;
 	record.uncertain = uncertain;
-	if (remove_waiting(txn, message, error) != 0 || message_put(txn, TABLE_DEAD, &record, error) != 0)
+	if (remove_waiting(txn, message, error) != 0 || message_put(txn, TABLE_DEAD, &record, error) != 0 ||
+	    broadcast_note(txn, message, BROADCAST_FAILED, 1, error) != 0)
 		return -1;
 	return put_owner(txn, message, OWNER_OUTBOX, uncertain ? STORE_UNCERTAIN : STORE_DEAD, error);
+}
+
+static bool is_dead(enum store_state state)
+{
+	return state == STORE_DEAD || state == STORE_UNCERTAIN;
 }
 
 /* From the dead, or from those that wait; its owner stays. */
@@ -362,7 +369,7 @@ static int take_out(
 {
 	struct store_key key;
 
-	if (state != STORE_DEAD && state != STORE_UNCERTAIN)
+	if (!is_dead(state))
 		return remove_waiting(txn, message, error);
 	id_key(&key, message->id);
 	return table_remove(txn, TABLE_DEAD, &key, error) < 0 ? -1 : 0;
@@ -373,6 +380,9 @@ int store_outbox_cancel(
 {
 	if (take_out(txn, state, message, error) != 0 || remove_owner(txn, message, error) != 0)
 		return -1;
+	/* A dead one was counted when it died. */
+	if (!is_dead(state) && broadcast_note(txn, message, BROADCAST_CANCELLED, 1, error) != 0)
+		return -1;
 	return remove_files(txn, message, error);
 }
 
@@ -380,6 +390,8 @@ int store_outbox_revive(struct store_txn *txn, enum store_state state, struct st
     int64_t now_ms, struct error *error)
 {
 	if (take_out(txn, state, message, error) != 0 || store_chat_resolve(txn, &message->chat, error) != 0)
+		return -1;
+	if (is_dead(state) && broadcast_note(txn, message, BROADCAST_FAILED, -1, error) != 0)
 		return -1;
 	message->due_ms = 0;
 	message->ended_ms = 0;

@@ -247,6 +247,15 @@ int message_decode(int64_t id, const MDB_val *value, struct store_message *messa
 	return store_damaged(error, "message");
 }
 
+int message_is_uncertain(const MDB_val *value, struct error *error)
+{
+	const unsigned char *record = value->mv_data;
+
+	if (value->mv_size < 1 + RECORD_NUMBERS * (size_t)INT_BYTES || record[0] != RECORD_VERSION)
+		return store_damaged(error, "message");
+	return int64_read(record + 1 + (RECORD_NUMBERS - 1) * (size_t)INT_BYTES) != 0;
+}
+
 size_t state_encode(const struct store_message *message, unsigned char state[STATE_MAX])
 {
 	size_t len = message->last_error ? strnlen(message->last_error, STATE_ERROR_MAX) : 0;
