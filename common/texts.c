@@ -49,6 +49,36 @@ static const struct {
     [TEXT_TRY_LATER] = {"try_later", "The server cannot tell right now. Please try again later."},
     [TEXT_FAILED] = {"failed", "Sorry, this failed because of an error on the server. "
 			       "Please tell the administrator."},
+    [TEXT_BROADCAST_USAGE] = {"broadcast_usage",
+	"Write the message behind the command, as in:\n"
+	"  /broadcast The server restarts at 18:00.\n\n"
+	"It goes to everybody who is linked, with its formatting, after you have seen it here. "
+	"Only text can be sent."},
+    [TEXT_BROADCAST_PREVIEW] = {"broadcast_preview", "Chats that will get this message: {count}"},
+    [TEXT_BROADCAST_NOBODY] = {"broadcast_nobody",
+	"No chat would get this: none is linked, or all are paused."},
+    [TEXT_BUTTON_SEND] = {"button_send", "Send"},
+    [TEXT_BROADCAST_SENDING] = {"broadcast_sending", "It is being sent. Chats: {count}"},
+    [TEXT_BROADCAST_OVER] = {"broadcast_over", "This was sent or cancelled before, or is too old."},
+    [TEXT_BROADCAST_FULL] = {"broadcast_full",
+	"The broadcast was not sent: the server has no room for so many "
+	"messages. Please tell the administrator."},
+    [TEXT_BROADCAST_REPORT] = {"broadcast_report", "Broadcast: {delivered} delivered, {failed} failed"},
+    [TEXT_BROADCAST_REPORT_CANCELLED] = {"broadcast_report_cancelled",
+	"Broadcast: {delivered} delivered, {failed} failed, {cancelled} cancelled"},
+    [TEXT_USERS] = {"users", "Linked chats: {count}\n{users}"},
+    [TEXT_USERS_LINE] = {"users_line", "{user} - {name}, since {since}"},
+    [TEXT_USERS_LINE_PAUSED] = {"users_line_paused", "{user} - {name}, since {since}, paused"},
+    [TEXT_USERS_NONE] = {"users_none", "No chat is linked."},
+    [TEXT_QUEUE] = {"queue", "Waiting: {waiting}\nScheduled: {scheduled}\nDead: {dead}\n"
+			     "Perhaps delivered: {uncertain}\nUpdates: {updates}{more}"},
+    [TEXT_QUEUE_AGE] = {"queue_age", "The oldest waits for {duration}."},
+    [TEXT_QUEUE_HELD] = {"queue_held", "Held: {users}"},
+    [TEXT_QUEUE_HELD_ALL] = {"queue_held_all", "All deliveries are held."},
+    [TEXT_QUEUE_QUIET] = {"queue_quiet", "Telegram has asked to wait for {duration}."},
+    [TEXT_QUEUE_BROADCAST] = {"queue_broadcast",
+	"Broadcast of {user}: {delivered} delivered, {failed} failed, {left} waiting"},
+    [TEXT_QUEUE_BROKEN] = {"queue_broken", "Updates that could not be handled: {count}"},
     [TEXT_SCRIPTS] = {"scripts", "Your scripts:\n{scripts}"},
     [TEXT_SCRIPTS_LINE] = {"scripts_line", "{script} - last run: {run}, last sent: {sent}"},
     [TEXT_SCRIPTS_LINE_SERVER] = {"scripts_line_server", "{script} - a script of the server"},

@@ -41,6 +41,26 @@ enum text_id {
 	TEXT_BUTTON_GONE,
 	TEXT_TRY_LATER,
 	TEXT_FAILED,
+	TEXT_BROADCAST_USAGE,
+	TEXT_BROADCAST_PREVIEW, /* {count}: before the message as it will be sent */
+	TEXT_BROADCAST_NOBODY,
+	TEXT_BUTTON_SEND,
+	TEXT_BROADCAST_SENDING,		 /* {count}: the answer to a tap on Send */
+	TEXT_BROADCAST_OVER,		 /* a button of one that was sent or cancelled */
+	TEXT_BROADCAST_FULL,		 /* from tg-sendd: the store has no room */
+	TEXT_BROADCAST_REPORT,		 /* {delivered} {failed}: from tg-sendd */
+	TEXT_BROADCAST_REPORT_CANCELLED, /* {delivered} {failed} {cancelled} */
+	TEXT_USERS,			 /* {count} {users}: one line each */
+	TEXT_USERS_LINE,		 /* {user} {name} {since} */
+	TEXT_USERS_LINE_PAUSED,		 /* {user} {name} {since} */
+	TEXT_USERS_NONE,
+	TEXT_QUEUE,	 /* {waiting} {scheduled} {dead} {uncertain} {updates} {more}: further lines */
+	TEXT_QUEUE_AGE,	 /* {duration}: how long the oldest has waited */
+	TEXT_QUEUE_HELD, /* {users} */
+	TEXT_QUEUE_HELD_ALL,
+	TEXT_QUEUE_QUIET,	  /* {duration}: Telegram has asked to wait */
+	TEXT_QUEUE_BROADCAST,	  /* {user} {delivered} {failed} {left} */
+	TEXT_QUEUE_BROKEN,	  /* {count} */
 	TEXT_SCRIPTS,		  /* {scripts}: one line each */
 	TEXT_SCRIPTS_LINE,	  /* {script} {run} {sent} */
 	TEXT_SCRIPTS_LINE_SERVER, /* {script} */

@@ -51,6 +51,7 @@ static void answer(struct sendd *sendd, struct op *op)
 		sendd->metrics.accepted[STORE_REPLY] += (int64_t)op->ids_count;
 	else
 		sendd->metrics.refused++;
+	sendd->metrics.accepted[STORE_BULK] += op->broadcast_count;
 	if (op->wait_ms > 0 && op->ids_count > 0 && op->status == 200 && op->request != NULL) {
 		wait_begin(sendd, op);
 		return;
@@ -93,7 +94,8 @@ static int trim(struct sendd *sendd, struct store_txn *txn, struct error *error)
 		return 0;
 	more = store_trim(txn, wall_ms - sendd->config->store.history_ms,
 	    wall_ms - sendd->config->store.dead_ms, TRIM_STEPS, drop, sendd, error);
-	if (more < 0 || store_staged_trim(txn, wall_ms, TRIM_STEPS, drop, sendd, error) != 0)
+	if (more < 0 || store_staged_trim(txn, wall_ms, TRIM_STEPS, drop, sendd, error) != 0 ||
+	    store_broken_trim(txn, wall_ms, error) != 0)
 		return -1;
 	sendd->trim_not_before_ms = now_ms + (more ? TRIM_BUSY_MS : TRIM_MS);
 	return 0;
@@ -119,7 +121,7 @@ static int commit_all(struct sendd *sendd, struct op *ops, struct error *error)
 	/* Picking may end attempts that a crash interrupted, so recording comes after it. */
 	if (delivery_pick(sendd, txn, error) != 0 || delivery_record_all(sendd, txn, error) != 0 ||
 	    delivery_make_due(sendd, txn, error) != 0 || apply_list(sendd, txn, ops, error) != 0 ||
-	    trim(sendd, txn, error) != 0) {
+	    broadcast_report_ended(sendd, txn, error) != 0 || trim(sendd, txn, error) != 0) {
 		store_abort(txn);
 		effects_forget(sendd);
 		return -1;

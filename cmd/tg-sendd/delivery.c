@@ -55,18 +55,31 @@ static void end_without_attempt(
 	append_ended(delivery);
 }
 
-/* 1 where a person's message would go to a chat that is no longer that person's. */
+/* Whether a message is for a linked chat alone. 1, 0, -1. */
+static int needs_link(struct store_txn *txn, const struct store_message *message, struct error *error)
+{
+	struct store_broadcast broadcast;
+
+	if (message->user[0] != '\0')
+		return message->target == NULL;
+	return message->class == STORE_BULK ? store_broadcast_of(txn, message->id, &broadcast, error) : 0;
+}
+
+/*
+ * 1 where a person's message would go to a chat that is no longer that person's, or a broadcast to one that
+ * is nobody's.
+ */
 static int is_misdirected(struct store_txn *txn, const struct store_message *message, struct error *error)
 {
 	struct store_link link;
-	int found;
+	int found = needs_link(txn, message, error);
 
-	if (message->user[0] == '\0' || message->target != NULL)
-		return 0;
+	if (found != 1)
+		return found;
 	found = store_link_of_chat(txn, message->chat, &link, error);
 	if (found < 0)
 		return -1;
-	return found == 0 || strcmp(link.user, message->user) != 0;
+	return found == 0 || (message->user[0] != '\0' && strcmp(link.user, message->user) != 0);
 }
 
 static int mark_started(struct sendd *sendd, struct store_txn *txn, struct store_message *message,

@@ -28,6 +28,7 @@ void op_reset(struct op *op)
 	op->answer = NULL;
 	op->status = 200;
 	op->ids_count = 0;
+	op->broadcast_count = 0;
 	op->is_repeated = false;
 	for (struct call_file *file = op->call_files; file != NULL; file = file->next)
 		file->is_used = false;

@@ -188,6 +188,16 @@ static int read_own(struct json_object *call, struct store_message *message, int
 	return 0;
 }
 
+/* Says in broadcast that the call is for all linked chats; NULL: it is for one. */
+static int read_broadcast(struct json_object *call, struct json_object **broadcast, struct error *error)
+{
+	struct json_object *own = NULL;
+	int found = json_get_object(call, own_member, &own, error);
+
+	*broadcast = NULL;
+	return found == 1 ? json_get_object(own, "broadcast", broadcast, error) : found;
+}
+
 static struct json_object *call_parameters(struct json_object *call, const char *without)
 {
 	struct json_object *parameters = json_object_new_object();
@@ -201,18 +211,21 @@ static struct json_object *call_parameters(struct json_object *call, const char 
 	return parameters;
 }
 
-/* Queues one call of the bot; ERROR_INPUT says what is wrong with it, anything else ends the transaction. */
+/*
+ * Queues one call of the bot; ERROR_INPUT says what is wrong with it, anything else ends the transaction. *id
+ * 0: it became many.
+ */
 static int queue_call(struct sendd *sendd, struct store_txn *txn, struct op *op, struct json_object *call,
     const char *method, int64_t *id, struct error *error)
 {
 	struct store_message message = {.class = STORE_REPLY, .accepted_ms = clock_wall_ms(), .user = ""};
-	struct json_object *otherwise = NULL;
+	struct json_object *otherwise = NULL, *broadcast;
 	int64_t interval_ms;
 	int result;
 
 	if (json_get_int64(call, "chat_id", &message.chat, error) < 0 ||
 	    read_own(call, &message, &interval_ms, &otherwise, error) != 0 ||
-	    add_file(op, call, &message, error) != 0)
+	    read_broadcast(call, &broadcast, error) < 0 || add_file(op, call, &message, error) != 0)
 		return -1;
 	/* Its chat may become another before it is needed. */
 	if (otherwise != NULL) {
@@ -222,7 +235,10 @@ static int queue_call(struct sendd *sendd, struct store_txn *txn, struct op *op,
 	message.method = (char *)method;
 	message.parameters =
 	    call_parameters(call, message.files_count > 0 ? message.files[0].parameter : NULL);
-	result = keyed_queue(sendd, txn, op, &message, interval_ms, error);
+	if (broadcast != NULL)
+		result = broadcast_queue(sendd, txn, op, broadcast, &message, error);
+	else
+		result = keyed_queue(sendd, txn, op, &message, interval_ms, error);
 	json_object_put(message.parameters);
 	*id = message.id;
 	return result;

@@ -119,8 +119,9 @@ struct op {
 	struct json_object *answer;
 	int64_t *ids; /* of the messages that it queued */
 	size_t ids_count, ids_size;
-	bool is_repeated; /* ids were queued by an earlier request under the same idempotency key */
-	bool staged;	  /* the batch frees it */
+	int64_t broadcast_count; /* of the messages of its broadcasts, which are not among them */
+	bool is_repeated;	 /* ids were queued by an earlier request under the same idempotency key */
+	bool staged;		 /* the batch frees it */
 	/* While it waits for what becomes of ids. */
 	bool is_waiting;
 	bool shows_message; /* the answer is the one message */
@@ -151,7 +152,7 @@ int op_keep_answer(struct store_txn *txn, struct op *op, const char *line, struc
 
 /* ops_send.c, ops_calls.c, ops_link.c, ops_queue.c */
 op_apply_fn op_send, op_stage, op_delete, op_calls, op_verify, op_unlink;
-op_apply_fn op_cancel, op_cancel_all, op_retry, op_hold;
+op_apply_fn op_cancel, op_cancel_all, op_retry, op_hold, op_forget_update;
 
 enum { RECIPIENTS_MAX = 64 };
 struct recipients {
@@ -192,6 +193,17 @@ int keyed_delivered(struct sendd *sendd, struct store_txn *txn, const struct sto
 int keyed_ended(struct store_txn *txn, const struct store_message *message, struct error *error);
 /* What it was to edit is not there any more. */
 int keyed_forget(struct store_txn *txn, const struct store_message *message, struct error *error);
+
+/* ---- broadcast.c ---- */
+
+/*
+ * Queues a copy of message, a sendMessage, for each linked chat that is not paused; own says who sends it.
+ * What is wrong with it is ERROR_INPUT, and nothing is written.
+ */
+int broadcast_queue(struct sendd *sendd, struct store_txn *txn, struct op *op, struct json_object *own,
+    const struct store_message *message, struct error *error);
+/* Tells the operators of those that have ended what became of them. */
+int broadcast_report_ended(struct sendd *sendd, struct store_txn *txn, struct error *error);
 
 /* ---- deliveries ---- */
 
