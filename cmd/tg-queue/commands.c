@@ -9,6 +9,8 @@
 
 enum { TARGET_MAX_BYTES = 4096, HISTORY_ROWS = 50, USER_MAX_BYTES = 256 };
 
+static const char unreadable[] = "the answer of tg-sendd cannot be read; is it of the same version?";
+
 /* ---- requests ---- */
 
 static int ask(struct command *command, const char *method, const char *target, struct json_object *body,
@@ -60,8 +62,7 @@ static int ask_rows(struct command *command, const char *path, int64_t count, st
 	if (result == 0)
 		result = ask(command, "GET", buf_text(&target), NULL, answer, error);
 	if (result == 0 && json_get_array(answer->body, "messages", messages, error) != 1)
-		result = error_set(error, ERROR_PERMANENT,
-		    "the answer of tg-sendd cannot be read; is it of the same version?");
+		result = error_set(error, ERROR_PERMANENT, "%s", unreadable);
 	if (result == 0)
 		command->is_cut = (int64_t)json_object_array_length(*messages) >= count;
 	else
@@ -108,36 +109,69 @@ int command_history(struct command *command, struct error *error)
 	return 0;
 }
 
-int command_show(struct command *command, int64_t number, struct error *error)
+/* What GET answers of one message or update, as show prints it. */
+static int look_at(struct command *command, const char *path, int64_t number,
+    void (*show)(struct json_object *object, const struct show_view *view, struct buf *out),
+    struct error *error)
 {
 	struct submit_answer answer;
 	char target[64];
 	int result;
 
-	snprintf(target, sizeof target, "/queue/%lld", (long long)number);
+	snprintf(target, sizeof target, "%s/%lld", path, (long long)number);
 	result = ask(command, "GET", target, NULL, &answer, error);
 	if (result == 0 && command->options->json) {
 		tell(command, &answer, "");
 	} else if (result == 0) {
 		buf_add_text(command->out, command->out->len > 0 ? "\n" : "");
-		show_message(answer.body, &command->view, command->out);
+		show(answer.body, &command->view, command->out);
 	}
+	submit_answer_free(&answer);
+	return result;
+}
+
+int command_show(struct command *command, int64_t number, struct error *error)
+{
+	return look_at(command, "/queue", number, show_message, error);
+}
+
+int command_update_show(struct command *command, int64_t number, struct error *error)
+{
+	return look_at(command, "/updates", number, show_update, error);
+}
+
+int command_updates(struct command *command, struct error *error)
+{
+	struct json_object *updates = NULL;
+	struct submit_answer answer = {0};
+	int result = ask(command, "GET", "/updates", NULL, &answer, error);
+
+	if (result == 0 && json_get_array(answer.body, "updates", &updates, error) != 1)
+		result = error_set(error, ERROR_PERMANENT, "%s", unreadable);
+	if (result == 0 && command->options->json)
+		tell(command, &answer, "");
+	else if (result == 0)
+		show_updates(updates, &command->view, command->out);
 	submit_answer_free(&answer);
 	return result;
 }
 
 /* ---- changing ---- */
 
-static int change(struct command *command, const char *method, const char *suffix, const char *done,
-    int64_t number, struct error *error)
+/* What is done to one message or update; done says it to the caller. */
+struct change {
+	const char *method, *what, *path, *suffix, *done;
+};
+
+static int change(struct command *command, const struct change *change, int64_t number, struct error *error)
 {
 	struct submit_answer answer;
 	char target[64], text[64];
 	int result;
 
-	snprintf(target, sizeof target, "/queue/%lld%s", (long long)number, suffix);
-	snprintf(text, sizeof text, "message %lld %s\n", (long long)number, done);
-	result = ask(command, method, target, NULL, &answer, error);
+	snprintf(target, sizeof target, "%s/%lld%s", change->path, (long long)number, change->suffix);
+	snprintf(text, sizeof text, "%s %lld %s\n", change->what, (long long)number, change->done);
+	result = ask(command, change->method, target, NULL, &answer, error);
 	if (result == 0)
 		tell(command, &answer, text);
 	submit_answer_free(&answer);
@@ -146,12 +180,23 @@ static int change(struct command *command, const char *method, const char *suffi
 
 int command_cancel(struct command *command, int64_t number, struct error *error)
 {
-	return change(command, "DELETE", "", "cancelled", number, error);
+	static const struct change cancel = {"DELETE", "message", "/queue", "", "cancelled"};
+
+	return change(command, &cancel, number, error);
 }
 
 int command_retry(struct command *command, int64_t number, struct error *error)
 {
-	return change(command, "POST", "/retry", "queued again", number, error);
+	static const struct change retry = {"POST", "message", "/queue", "/retry", "queued again"};
+
+	return change(command, &retry, number, error);
+}
+
+int command_update_delete(struct command *command, int64_t number, struct error *error)
+{
+	static const struct change forget = {"DELETE", "update", "/updates", "", "forgotten"};
+
+	return change(command, &forget, number, error);
 }
 
 static void format_count(char *text, size_t size, int64_t count, const char *done)

@@ -28,10 +28,11 @@ struct command {
 
 /* Each makes its request; 0, or -1 with error. A message that is under way is ERROR_TEMPORARY. */
 typedef int command_fn(struct command *command, struct error *error);
-command_fn command_list, command_history, command_cancel_all, command_retry_all, command_hold, command_resume;
+command_fn command_list, command_history, command_cancel_all, command_retry_all, command_hold, command_resume,
+    command_updates;
 
-/* The same on one message. */
+/* The same on one message or update. */
 typedef int command_number_fn(struct command *command, int64_t number, struct error *error);
-command_number_fn command_show, command_cancel, command_retry;
+command_number_fn command_show, command_cancel, command_retry, command_update_show, command_update_delete;
 
 #endif

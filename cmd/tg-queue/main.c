@@ -22,7 +22,8 @@
 #define PROGRAM "tg-queue"
 #define USAGE                                                                                                \
 	"usage: tg-queue [-ajq] [-n count] [-u user] [-c file] [list | show N... | cancel N... | "           \
-	"cancel --all | retry N... | retry --all | hold | resume | history]"
+	"cancel --all | retry N... | retry --all | hold | resume | history | updates [show N... | "          \
+	"delete N...]]"
 
 static const char help[] =
     "usage: tg-queue [-ajq] [-n count] [-u user] [-c file] [command]\n"
@@ -34,6 +35,9 @@ static const char help[] =
     "  hold                hold all deliveries, or with -u USER those of USER (operators)\n"
     "  resume              let them go on (operators)\n"
     "  history             show what was delivered, the latest first\n"
+    "  updates             show what people wrote to the bot that could not be handled (operators);\n"
+    "                      updates show N...: all that is known of N, with -j its content, too;\n"
+    "                      updates delete N...: forget N\n"
     "  -a, --all           everybody's messages (operators); cancel and retry: all instead of N\n"
     "  -u, --user USER     the messages of USER (operators)\n"
     "  -n, --count COUNT   show at most COUNT messages\n"
@@ -75,6 +79,13 @@ static const struct subcommand {
     {"history", NULL, command_history, true},
 };
 
+/* What follows the word "updates". */
+static const struct subcommand update_subcommands[] = {
+    {"list", NULL, command_updates, false},
+    {"show", command_update_show, NULL, false},
+    {"delete", command_update_delete, NULL, false},
+};
+
 struct options {
 	const char *config_path;
 	struct command_options command;
@@ -84,15 +95,38 @@ struct options {
 	bool everybody; /* -a */
 	bool all;	/* --all */
 	bool quiet;
+	bool updates; /* subcommand is about them, and not about messages */
 };
 
-static const struct subcommand *find_subcommand(const char *name)
+static const struct subcommand *find_subcommand(
+    const struct subcommand *table, size_t count, const char *name)
 {
-	for (size_t i = 0; i < sizeof subcommands / sizeof subcommands[0]; i++) {
-		if (strcmp(subcommands[i].name, name) == 0)
-			return &subcommands[i];
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(table[i].name, name) == 0)
+			return &table[i];
 	}
 	return NULL;
+}
+
+/* Reads the words of the subcommand, and takes the rest for numbers; false where there is none. */
+static bool read_subcommand(int count, char *const *words, struct options *options)
+{
+	const char *name = count > 0 ? words[0] : "list";
+	const struct subcommand *table = subcommands;
+	size_t table_count = sizeof subcommands / sizeof subcommands[0];
+
+	options->updates = strcmp(name, "updates") == 0;
+	if (options->updates) {
+		table = update_subcommands;
+		table_count = sizeof update_subcommands / sizeof update_subcommands[0];
+		words++;
+		count--;
+		name = count > 0 ? words[0] : "list";
+	}
+	options->subcommand = find_subcommand(table, table_count, name);
+	options->numbers = words + 1;
+	options->numbers_count = count > 0 ? (size_t)(count - 1) : 0;
+	return options->subcommand != NULL;
 }
 
 /* Returns what is wrong with the options together, or NULL. */
@@ -101,11 +135,14 @@ static const char *settle(struct options *options)
 	const struct subcommand *subcommand = options->subcommand;
 	bool by_number = subcommand->number != NULL && (subcommand->all == NULL || !options->all);
 
+	if (options->updates && (options->everybody || options->all || options->command.user != NULL))
+		return "-a and -u do not go with updates";
 	/* Without numbers to choose from, --all is the long form of -a. */
 	if (subcommand->number == NULL && options->all)
 		options->everybody = true;
 	if (by_number && options->numbers_count == 0)
 		return subcommand->all != NULL ? "give the numbers of messages, or --all"
+		       : options->updates      ? "give the number of an update"
 					       : "give the number of a message";
 	if (!by_number && options->numbers_count > 0)
 		return "too many arguments";
@@ -165,21 +202,18 @@ static int read_options(int argc, char **argv, struct options *options)
 		if (code >= 0)
 			return code;
 	}
-	options->subcommand = find_subcommand(optind < argc ? argv[optind] : "list");
-	if (options->subcommand == NULL)
+	if (!read_subcommand(argc - optind, argv + optind, options))
 		return program_bad_usage(PROGRAM, "unknown subcommand", USAGE);
-	options->numbers = argv + optind + 1;
-	options->numbers_count = argc > optind ? (size_t)(argc - optind - 1) : 0;
 	wrong = settle(options);
 	return wrong == NULL ? -1 : program_bad_usage(PROGRAM, wrong, USAGE);
 }
 
-static int read_number(const char *text, int64_t *number, struct error *error)
+static int read_number(const struct options *options, const char *text, int64_t *number, struct error *error)
 {
 	if (num_int64(text, 1, INT64_MAX, number) == 0)
 		return 0;
-	return error_set(
-	    error, ERROR_INPUT, "%.64s is not the number of a message; see: tg-queue list", text);
+	return error_set(error, ERROR_INPUT, "%.64s is not the number of %s; see: tg-queue %s", text,
+	    options->updates ? "an update" : "a message", options->updates ? "updates" : "list");
 }
 
 /* All numbers are read before anything is done to the first; what is wrong with one stops no other. */
@@ -190,13 +224,13 @@ static int run_numbers(struct command *command, const struct options *options)
 	int code = EX_OK;
 
 	for (size_t i = 0; i < options->numbers_count; i++) {
-		if (read_number(options->numbers[i], &number, &error) != 0)
+		if (read_number(options, options->numbers[i], &number, &error) != 0)
 			return program_fail(PROGRAM, &error);
 	}
 	for (size_t i = 0; i < options->numbers_count && !command->no_answer; i++) {
 		int failed;
 
-		if (read_number(options->numbers[i], &number, &error) == 0 &&
+		if (read_number(options, options->numbers[i], &number, &error) == 0 &&
 		    options->subcommand->number(command, number, &error) == 0)
 			continue;
 		failed = program_fail(PROGRAM, &error);

@@ -187,6 +187,38 @@ static void add_error(struct buf *cell, struct json_object *message, int64_t now
 	buf_add_text(cell, words != NULL ? words : "");
 }
 
+static void add_update_id(struct buf *cell, struct json_object *update, int64_t now_ms)
+{
+	(void)now_ms;
+	add_number(cell, update, "update_id");
+}
+
+static void add_broken(struct buf *cell, struct json_object *update, int64_t now_ms)
+{
+	add_age(cell, json_text(update, "at"), now_ms);
+}
+
+static void add_update_chat(struct buf *cell, struct json_object *update, int64_t now_ms)
+{
+	(void)now_ms;
+	if (json_int64(update, "chat_id") != 0)
+		add_number(cell, update, "chat_id");
+}
+
+static void add_route(struct buf *cell, struct json_object *update, int64_t now_ms)
+{
+	(void)now_ms;
+	add_word(cell, json_text(update, "route"));
+}
+
+static void add_reason(struct buf *cell, struct json_object *update, int64_t now_ms)
+{
+	const char *words = json_text(update, "reason");
+
+	(void)now_ms;
+	buf_add_text(cell, words != NULL ? words : "");
+}
+
 struct column {
 	const char *header;
 	add_cell_fn *add;
@@ -218,6 +250,14 @@ static const struct column history_columns[] = {
     {"WHAT", add_what, false},
     {"KEY", add_key, true},
     {"FILES", add_files, true},
+};
+
+static const struct column update_columns[] = {
+    {"ID", add_update_id, false},
+    {"AGO", add_broken, false},
+    {"CHAT", add_update_chat, false},
+    {"ROUTE", add_route, false},
+    {"REASON", add_reason, false},
 };
 
 enum { COLUMNS_MAX = sizeof queue_columns / sizeof queue_columns[0] };
@@ -286,6 +326,14 @@ void show_history(struct json_object *messages, const struct show_view *view, st
 		    history_columns, sizeof history_columns / sizeof history_columns[0], messages, view, out);
 	else if (view->is_terminal)
 		buf_add_text(out, "nothing was delivered\n");
+}
+
+void show_updates(struct json_object *updates, const struct show_view *view, struct buf *out)
+{
+	if (json_object_array_length(updates) > 0)
+		show(update_columns, sizeof update_columns / sizeof update_columns[0], updates, view, out);
+	else if (view->is_terminal)
+		buf_add_text(out, "every update could be handled\n");
 }
 
 /* ---- one message ---- */
@@ -372,4 +420,13 @@ void show_message(struct json_object *message, const struct show_view *view, str
 	for (size_t i = 0; i < files_count(message); i++)
 		add_field(out, "file", file_name(message, i));
 	add_text(out, json_text(message, "text"));
+}
+
+void show_update(struct json_object *update, const struct show_view *view, struct buf *out)
+{
+	add_number_field(out, "id", update, "update_id");
+	add_time_field(out, "broken", json_text(update, "at"), view->now_ms);
+	add_number_field(out, "chat", update, "chat_id");
+	add_field(out, "route", json_text(update, "route"));
+	add_field(out, "reason", json_text(update, "reason"));
 }

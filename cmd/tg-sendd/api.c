@@ -594,6 +594,38 @@ static void handle_links(struct sendd *sendd, const struct route *route, struct 
 		answer_error(request, 403, "only an operator may see all links");
 }
 
+/* ---- /updates: they hold what people wrote ---- */
+
+static bool may_see_updates(const struct sendd *sendd, const struct op *op)
+{
+	if (is_operator(sendd, &op->caller))
+		return true;
+	answer_error(op->request, 403, "only an operator may see updates");
+	return false;
+}
+
+static void handle_updates(struct sendd *sendd, const struct route *route, struct httpd_request *request)
+{
+	(void)route;
+	if (may_see_updates(sendd, op_of(request)))
+		view_updates(sendd, request);
+}
+
+static void handle_update(struct sendd *sendd, const struct route *route, struct httpd_request *request)
+{
+	(void)route;
+	if (may_see_updates(sendd, op_of(request)))
+		view_update(sendd, request, op_of(request)->number);
+}
+
+static void handle_forget_update(
+    struct sendd *sendd, const struct route *route, struct httpd_request *request)
+{
+	(void)route;
+	if (may_see_updates(sendd, op_of(request)))
+		stage(sendd, op_of(request), op_forget_update);
+}
+
 /* ---- routing ---- */
 
 static const struct route routes[] = {
@@ -614,6 +646,9 @@ static const struct route routes[] = {
     {"GET", "/queue/*", BODY_NONE, MESSAGE_TEXT, handle_message},
     {"DELETE", "/queue/*", BODY_NONE, MESSAGE_TEXT, handle_cancel},
     {"POST", "/queue/*/retry", BODY_NONE, MESSAGE_TEXT, handle_retry},
+    {"GET", "/updates", BODY_NONE, MESSAGE_TEXT, handle_updates},
+    {"GET", "/updates/*", BODY_NONE, MESSAGE_TEXT, handle_update},
+    {"DELETE", "/updates/*", BODY_NONE, MESSAGE_TEXT, handle_forget_update},
     {"GET", "/history", BODY_NONE, MESSAGE_TEXT, handle_history},
     {"GET", "/scripts", BODY_NONE, MESSAGE_TEXT, handle_scripts},
     {"GET", "/health", BODY_NONE, MESSAGE_TEXT, handle_health},

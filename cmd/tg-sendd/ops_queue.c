@@ -1,4 +1,4 @@
-/* DELETE /queue, DELETE /queue/N, POST /queue/N/retry, /queue/hold, /queue/resume. */
+/* DELETE /queue, DELETE /queue/N, POST /queue/N/retry, /queue/hold, /queue/resume, DELETE /updates/N. */
 #include <string.h>
 
 #include "clock.h"
@@ -129,6 +129,19 @@ int op_hold(struct sendd *sendd, struct store_txn *txn, struct op *op, struct er
 	effect_hold(sendd, op->user, op->on);
 	log_info(op->on ? "deliveries held" : "deliveries resumed", LOG_STR("by", op->caller.name),
 	    LOG_STR("user", op->user[0] != '\0' ? op->user : "*"));
+	op_ok(op);
+	return 0;
+}
+
+int op_forget_update(struct sendd *sendd, struct store_txn *txn, struct op *op, struct error *error)
+{
+	int removed = store_broken_remove(txn, op->number, error);
+
+	(void)sendd;
+	if (removed < 0)
+		return -1;
+	if (removed == 0)
+		return op_fail(op, 404, "there is no update %lld", (long long)op->number);
 	op_ok(op);
 	return 0;
 }

@@ -315,6 +315,8 @@ void view_history(
 int view_message(struct sendd *sendd, int64_t id, struct json_object **row, struct error *error);
 void view_status(struct sendd *sendd, struct httpd_request *request, const char *user);
 void view_scripts(struct sendd *sendd, struct httpd_request *request, const char *user);
+void view_updates(struct sendd *sendd, struct httpd_request *request);
+void view_update(struct sendd *sendd, struct httpd_request *request, int64_t update_id);
 void view_links(struct sendd *sendd, struct httpd_request *request);
 void answer_json(struct httpd_request *request, int status, struct json_object *body);
 void answer_error(struct httpd_request *request, int status, const char *text);

@@ -280,6 +280,79 @@ void view_status(struct sendd *sendd, struct httpd_request *request, const char 
 	answer_view(sendd, request, status, &(struct question){.user = user});
 }
 
+/* ---- /updates ---- */
+
+static struct json_object *broken_row(const struct store_broken *broken)
+{
+	struct json_object *row = json_object_new_object();
+
+	json_put_int64(row, "update_id", broken->update_id);
+	put_time(row, "at", broken->broken_ms);
+	if (broken->chat != 0)
+		json_put_int64(row, "chat_id", broken->chat);
+	json_put_text(row, "route", broken->route);
+	json_put_text(row, "reason", broken->reason);
+	return row;
+}
+
+static int updates(
+    struct store_txn *txn, const struct question *question, struct json_object *body, struct error *error)
+{
+	struct json_object *rows = json_object_new_array();
+	struct store_broken broken = {.update_id = -1};
+	int found;
+
+	(void)question;
+	json_object_object_add(body, "updates", rows);
+	while ((found = store_broken_next(txn, broken.update_id, &broken, error)) == 1)
+		json_object_array_add(rows, broken_row(&broken));
+	return found;
+}
+
+void view_updates(struct sendd *sendd, struct httpd_request *request)
+{
+	answer_view(sendd, request, updates, &(struct question){.user = NULL});
+}
+
+/* The row of one with its content, null where that is not there. 1, 0, -1. */
+static int full_update(
+    struct store_txn *txn, int64_t update_id, struct json_object **row, struct error *error)
+{
+	struct buf text = BUF_INIT(STORE_BROKEN_MAX_BYTES);
+	struct json_object *update = NULL;
+	struct store_broken broken;
+	struct error damage;
+	int found = store_broken_get(txn, update_id, &broken, &text, error);
+
+	if (found == 1) {
+		if (text.len > 0 && json_parse(text.data, text.len, "the update", &update, &damage) != 0)
+			update = NULL;
+		*row = broken_row(&broken);
+		json_object_object_add(*row, "update", update);
+	}
+	buf_free(&text);
+	return found;
+}
+
+void view_update(struct sendd *sendd, struct httpd_request *request, int64_t update_id)
+{
+	struct json_object *row = NULL;
+	struct store_txn *txn;
+	struct error error;
+	int found = store_begin_read(sendd->store, &txn, &error);
+
+	if (found == 0) {
+		found = full_update(txn, update_id, &row, &error);
+		store_abort(txn);
+	}
+	if (found == 1)
+		answer_json(request, 200, row);
+	else
+		answer_error(
+		    request, found == 0 ? 404 : 503, found == 0 ? "there is no such update" : error.text);
+	json_object_put(row);
+}
+
 /* ---- /scripts ---- */
 
 struct script_rows {

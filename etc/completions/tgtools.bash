@@ -60,6 +60,13 @@ _tgtools_command()
 	tg-queue:show | tg-queue:cancel | tg-queue:retry)
 		_tgtools_words "$("$path" 2>/dev/null | grep -oE '^[0-9]+')"
 		;;
+	tg-queue:updates)
+		if [[ $previous == updates ]]; then
+			_tgtools_words 'show delete'
+		else
+			_tgtools_words "$("$path" updates 2>/dev/null | grep -oE '^[0-9]+')"
+		fi
+		;;
 	notify-scripts:run)
 		_tgtools_words "$("$path" list 2>/dev/null | grep -oE '"name":"[^"]+"' | cut -d '"' -f 4)"
 		;;

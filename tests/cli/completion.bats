@@ -79,6 +79,7 @@ offers() {
 	offers 'tg-send -T ' ''
 	offers 'tg-send --wait ' ''
 	offers 'tg-link verify ' ''
+	offers 'tg-queue updates ' show delete
 	offers 'tg-send -u roo' root
 }
 

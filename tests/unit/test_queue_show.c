@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -124,10 +125,34 @@ static void message(void **state)
 	check(show_message, "{}", 80, "");
 }
 
+/* What people wrote is not shown, however it is put into the row. */
+static void updates(void **state)
+{
+	static const char row[] = "{\"update_id\":9,\"at\":\"2026-01-31T08:00:00Z\",\"chat_id\":-5,"
+				  "\"route\":\"run\",\"reason\":\"it ended\\u001b[2J\",\"update\":{\"a\":1}}";
+	char rows_text[512];
+
+	(void)state;
+	snprintf(rows_text, sizeof rows_text, "[%s,{\"update_id\":10}]", row);
+	check(show_updates, "[]", 0, "");
+	check(show_updates, "[]", 80, "every update could be handled\n");
+	check(show_updates, rows_text, 0,
+	    "9   2h0m  -5  run  it ended?[2J\n"
+	    "10  -     -   -    -\n");
+	check(show_updates, rows_text, 80,
+	    "ID  AGO   CHAT  ROUTE  REASON\n"
+	    "9   2h0m  -5    run    it ended?[2J\n"
+	    "10  -     -     -      -\n");
+	check(show_update, row, 80,
+	    "id:            9\nbroken:        2026-01-31T08:00:00Z (2h0m ago)\nchat:          -5\n"
+	    "route:         run\nreason:        it ended?[2J\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(queue),
+	    cmocka_unit_test(updates),
 	    cmocka_unit_test(terminal),
 	    cmocka_unit_test(history),
 	    cmocka_unit_test(message),
