@@ -296,8 +296,11 @@ static struct found find(const struct scope *scope, const char *name, size_t len
 		len -= part + 1;
 		dot = memchr(name, '.', len);
 		part = dot != NULL ? (size_t)(dot - name) : len;
-		found =
-		    found.is_number ? (struct found){.is_there = false} : member_of(found.value, name, part);
+		if (found.is_number) {
+			found.is_there = false;
+			break;
+		}
+		found = member_of(found.value, name, part);
 	}
 	return found;
 }
