@@ -133,7 +133,7 @@ static const struct config_table header_table = {
     header_keys, sizeof(struct config_header), offsetof(struct config_header, line)};
 
 #define HTTP_KEYS(timeout_)                                                                                  \
-	{"url", .need = CONFIG_REQUIRED, .set = config_set_url, AT(config_http, url)},                       \
+	{"url", .need = CONFIG_REQUIRED, .set = config_set_service_url, AT(config_http, url)},               \
 	    {"method", .set = config_set_method, AT(config_http, method), .fallback = "POST"},               \
 	    {"socket", .need = CONFIG_OPTIONAL, .set = config_set_socket, AT(config_http, socket)},          \
 	    {"timeout", .set = config_set_duration, AT(config_http, timeout_ms), .fallback = (timeout_),     \

@@ -110,6 +110,7 @@ config_set_fn config_set_policy;
 config_set_fn config_set_proxy;
 config_set_fn config_set_relative;
 config_set_fn config_set_script;
+config_set_fn config_set_service_url;
 config_set_fn config_set_size;
 config_set_fn config_set_socket;
 config_set_fn config_set_text;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "header.h"
 #include "log.h"
 #include "num.h"
 #include "utf8.h"
@@ -137,13 +138,64 @@ static int check_url(struct config_setting *s, const char *const *schemes, const
 	return 0;
 }
 
-int config_set_url(struct config_setting *s)
+static int check_service_url(struct config_setting *s)
 {
 	static const char *const schemes[] = {"http://", "https://", NULL};
 
-	if (check_url(s, schemes, "a URL such as http://127.0.0.1:8000/path or https://host/path") != 0)
-		return -1;
-	return keep(s);
+	return check_url(s, schemes, "a URL such as http://127.0.0.1:8000/path or https://host/path");
+}
+
+int config_set_url(struct config_setting *s)
+{
+	return check_service_url(s) == 0 ? keep(s) : -1;
+}
+
+/*
+ * The length of the placeholder at text, which tg-dispatch fills in when it asks (ask_fill_url); 0: there is
+ * none.
+ */
+static size_t placeholder(const char *text)
+{
+	static const char *const known[] = {"{chat_id}", "{telegram_user_id}", "{user}", NULL};
+
+	for (const char *const *name = known; *name != NULL; name++) {
+		if (strncmp(text, *name, strlen(*name)) == 0)
+			return strlen(*name);
+	}
+	return 0;
+}
+
+/* The URL without its placeholders, which may stand behind the host alone: no writer to the bot chooses it.
+ */
+static char *without_placeholders(const char *url)
+{
+	const char *host = strstr(url, "://");
+	size_t fixed = host != NULL ? (size_t)(host - url) + 3 + strcspn(host + 3, "/?#") : strlen(url);
+	char *copy = xstrdup(url), *to = copy + fixed;
+	const char *from = url + fixed;
+
+	while (*from != '\0') {
+		size_t len = placeholder(from);
+
+		from += len;
+		if (len == 0)
+			*to++ = *from++;
+	}
+	*to = '\0';
+	return copy;
+}
+
+int config_set_service_url(struct config_setting *s)
+{
+	const char *whole = s->text;
+	char *plain = without_placeholders(whole);
+	int result;
+
+	s->text = plain;
+	result = check_service_url(s);
+	s->text = whole;
+	free(plain);
+	return result == 0 ? keep(s) : -1;
 }
 
 int config_set_url_or_none(struct config_setting *s)
@@ -317,8 +369,12 @@ int config_set_method(struct config_setting *s)
 /* A token as RFC 9110 has it, but for characters that no header in use has. */
 int config_set_header(struct config_setting *s)
 {
-	if (!config_consists_of(s->text, CONFIG_ALNUM "-_", 64))
-		return explain(s, "must be 1 to 64 of the characters A-Z a-z 0-9 - _");
+	struct error error;
+
+	if (!config_consists_of(s->text, CONFIG_ALNUM "-_", HEADER_NAME_MAX))
+		return explain(s, "must be 1 to %d of the characters A-Z a-z 0-9 - _", HEADER_NAME_MAX);
+	if (header_check_name(s->text, &error) != 0)
+		return explain(s, "cannot be %s, which every request has", s->text);
 	return keep(s);
 }
 

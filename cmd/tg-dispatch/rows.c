@@ -1,10 +1,5 @@
 #include "commands.h"
 
-int commands_http(struct request *request, struct error *error)
-{
-	return request_answer(request, TEXT_SERVICE_FAILED, NULL, error);
-}
-
 int commands_exec(struct request *request, struct error *error)
 {
 	return request_answer(request, TEXT_SERVICE_FAILED, NULL, error);

@@ -297,7 +297,8 @@ static const char full[] =
     "  - {command: ask, description: a, session: bot}\n"
     "callbacks: [{action: CONNECT, http: {url: https://h}}]\n"
     "text: {session: bot, access: anyone}\n"
-    "files: {where: [private, group], http: {url: 'http://h/f', method: GET, socket: /run/h.sock, "
+    "files: {where: [private, group], http: {url: 'http://h/{user}?c={chat_id}', method: GET, socket: "
+    "/run/h.sock, "
     "answer_max: 16M,\n"
     "        template: '{{n}}', headers: [{name: X-A, value: a}, {name: Authorization, value_file: /sec}]}}\n"
     "sessions: [{name: bot, command: [/bin/cat], run_as: user, idle: 1h}]\n"
@@ -521,6 +522,12 @@ static const struct {
 	"1: text: header A needs exactly one of value, value_file"},
     {"text: {http: {url: http://a, headers: [{name: A, value: \"b\\nc\"}]}}\n",
 	"1: text.http.headers.value must not contain control characters"},
+    {"text: {http: {url: http://a, headers: [{name: content-length, value: '1'}]}}\n",
+	"1: text.http.headers.name cannot be content-length, which every request has"},
+    {"text: {http: {url: 'http://{user}/'}}\n",
+	"1: text.http.url must be a URL such as http://127.0.0.1:8000/path or https://host/path"},
+    {"text: {http: {url: 'http://a/{name}'}}\n",
+	"1: text.http.url must be a URL such as http://127.0.0.1:8000/path or https://host/path"},
     {"text: {http: {url: http://a, method: PUT}}\n", "1: text.http.method must be GET or POST"},
     {"text: {access: linked}\n", "1: text: text needs exactly one of http, exec, script, session"},
     {"text: {session: s}\n", "1: text: there is no session \"s\" in sessions"},
