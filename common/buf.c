@@ -7,6 +7,8 @@
 
 #include "xalloc.h"
 
+enum { INT64_BYTES = 20 };
+
 void buf_init(struct buf *buf, size_t max_bytes)
 {
 	*buf = BUF_INIT(max_bytes);
@@ -57,21 +59,42 @@ int buf_add_text(struct buf *buf, const char *text)
 	return buf_add(buf, text, strlen(text));
 }
 
+/* Formatted only once where it fits into the memory that is there. */
 int buf_add_format(struct buf *buf, const char *format, ...)
 {
+	size_t room = buf->capacity - buf->len;
 	va_list args;
 	int len;
 
 	va_start(args, format);
-	len = vsnprintf(NULL, 0, format, args);
+	len = vsnprintf(room > 0 ? buf->data + buf->len : NULL, room, format, args);
 	va_end(args);
-	if (len < 0 || reserve(buf, (size_t)len) != 0)
+	if (len < 0 || reserve(buf, (size_t)len) != 0) {
+		if (room > 0)
+			buf->data[buf->len] = '\0';
 		return -1;
-	va_start(args, format);
-	vsnprintf(buf->data + buf->len, (size_t)len + 1, format, args);
-	va_end(args);
+	}
+	if ((size_t)len >= room) {
+		va_start(args, format);
+		vsnprintf(buf->data + buf->len, (size_t)len + 1, format, args);
+		va_end(args);
+	}
 	buf->len += (size_t)len;
 	return 0;
+}
+
+int buf_add_int64(struct buf *buf, int64_t number)
+{
+	char digits[INT64_BYTES];
+	char *first = digits + sizeof digits;
+	uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+
+	do
+		*--first = (char)('0' + rest % 10);
+	while ((rest /= 10) > 0);
+	if (number < 0)
+		*--first = '-';
+	return buf_add(buf, first, (size_t)(digits + sizeof digits - first));
 }
 
 void buf_add_end(struct buf *buf, const void *data, size_t len)

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf {
 	char *data;
@@ -27,6 +28,8 @@ void buf_clear(struct buf *buf);
 int buf_add(struct buf *buf, const void *data, size_t len);
 int buf_add_text(struct buf *buf, const char *text);
 int buf_add_format(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+int buf_add_int64(struct buf *buf, int64_t number); /* in decimal */
 
 /* Appends data, of which the end counts: where max would be exceeded, what came first makes room. */
 void buf_add_end(struct buf *buf, const void *data, size_t len);

@@ -1,8 +1,8 @@
 /*
  * The log of the services: one event a line on stderr, JSON or text, at most 4096 bytes. Values are made
  * printable and bounded here (a value of more than 1 KB is cut, a field for which there is no room left out),
- *so that no text from outside can forge a line; a registered secret is replaced wherever it would appear.
- *Never log the text of a message.
+ * so that no text from outside can forge a line; a registered secret is replaced wherever it would appear.
+ * Never log the text of a message. Only one thread may log.
  *
  *	log_info("message delivered", LOG_INT("id", id), LOG_STR("user", user));
  */
@@ -42,6 +42,15 @@ int log_level_parse(const char *name, enum log_level *level);
 /* From now on secret never appears in a line; it is borrowed, and NULL forgets it. Shorter than 8: ignored.
  */
 void log_secret(const char *secret);
+
+/*
+ * From now on lines are kept, up to 4096 bytes of them, until log_flush: for a process that logs each of many
+ * things it does in one turn of its loop. A warning or an error is written at once, behind what was kept.
+ * Nothing is lost where the process exits, runs out of memory, aborts or faults. Whoever forks calls
+ * log_flush first. One thread may log then.
+ */
+void log_hold(void);
+void log_flush(void);
 
 void log_event(enum log_level level, const char *event, const struct log_field *fields, unsigned count);
 

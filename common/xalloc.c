@@ -14,7 +14,8 @@ static void *must(void *pointer)
 	if (pointer == NULL) {
 		if (write(STDERR_FILENO, line, sizeof line - 1) < 0)
 			_exit(EX_TEMPFAIL);
-		_exit(EX_TEMPFAIL);
+		/* Not exit(3), whose handlers may need memory. */
+		quick_exit(EX_TEMPFAIL);
 	}
 	return pointer;
 }

@@ -64,6 +64,26 @@ static void test_growth(void **state)
 	buf_free(&buf);
 }
 
+static void test_numbers(void **state)
+{
+	static const int64_t numbers[] = {0, 7, -7, 10, 1234567890, INT64_MAX, INT64_MIN};
+	struct buf buf = BUF_INIT(64), tight = BUF_INIT(3);
+	char expected[32];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+		buf_clear(&buf);
+		assert_int_equal(buf_add_int64(&buf, numbers[i]), 0);
+		snprintf(expected, sizeof expected, "%lld", (long long)numbers[i]);
+		assert_string_equal(buf_text(&buf), expected);
+	}
+	assert_int_equal(buf_add_int64(&tight, -123), -1);
+	assert_int_equal(buf_add_int64(&tight, -12), 0);
+	assert_string_equal(buf_text(&tight), "-12");
+	buf_free(&tight);
+	buf_free(&buf);
+}
+
 static void test_bytes(void **state)
 {
 	struct buf buf = BUF_INIT(100);
@@ -110,6 +130,7 @@ int main(void)
 	    cmocka_unit_test(test_empty),
 	    cmocka_unit_test(test_cap),
 	    cmocka_unit_test(test_growth),
+	    cmocka_unit_test(test_numbers),
 	    cmocka_unit_test(test_bytes),
 	    cmocka_unit_test(test_end),
 	};

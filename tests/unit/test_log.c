@@ -8,10 +8,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "buf.h"
 #include "json.h"
 #include "log.h"
 
@@ -197,6 +201,88 @@ static void test_long(void **state)
 	assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
 }
 
+__attribute__((no_sanitize("undefined", "address"))) static void fault(void)
+{
+	volatile char *volatile nowhere = NULL;
+
+	*nowhere = 1;
+}
+
+static void end(int way)
+{
+	if (way == 0)
+		exit(0);
+	if (way == 1)
+		quick_exit(0); /* as where memory is out */
+	if (way == 2)
+		abort();
+	if (way == 3)
+		fault();
+	raise(SIGSEGV); /* as kill(1) sends it, which means to end it */
+	_exit(0);
+}
+
+/* The lines before the end are those that somebody will want to read. */
+static void end_in_each_way(void)
+{
+	int status;
+	pid_t pid;
+
+	for (int way = 0; way < 5; way++) {
+		start_capture();
+		pid = fork();
+		if (pid == 0) {
+			signal(SIGALRM, SIG_DFL);
+			alarm(60);
+			log_info("the last words");
+			end(way);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		end_capture();
+		assert_non_null(strstr(line, "\"the last words\""));
+		if (way < 2)
+			assert_int_equal(status, 0);
+		else
+			assert_int_not_equal(status, 0);
+	}
+}
+
+static void test_hold(void **state)
+{
+	struct buf many = BUF_INIT(1 << 20);
+
+	(void)state;
+	/* For the rest of this process, so all of its tests come before. What cmocka does at a fault is no
+	 * end. */
+	signal(SIGSEGV, SIG_DFL);
+	log_hold();
+	CAPTURE(log_info("one"));
+	assert_string_equal(line, "");
+	CAPTURE(log_warning("two"));
+	assert_non_null(strstr(line, "\"one\""));
+	assert_true(strstr(line, "\"two\"") > strstr(line, "\"one\""));
+	CAPTURE(log_info("three"));
+	CAPTURE(log_flush());
+	assert_non_null(strstr(line, "\"three\""));
+	CAPTURE(log_flush());
+	assert_string_equal(line, "");
+	/* What is written is whole lines, of no more than a pipe takes at once. */
+	for (int i = 0; i < 100; i++) {
+		CAPTURE(log_info("event", LOG_INT("number", i)));
+		assert_in_range(strlen(line), 0, 4096);
+		assert_true(line[0] == '\0' || line[strlen(line) - 1] == '\n');
+		buf_add_text(&many, line);
+	}
+	CAPTURE(log_flush());
+	buf_add_text(&many, line);
+	for (int i = 0; i < 100; i++) {
+		snprintf(line, sizeof line, "\"number\":%d}\n", i);
+		assert_non_null(strstr(buf_text(&many), line));
+	}
+	buf_free(&many);
+	end_in_each_way();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +293,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_unicode, reset),
 	    cmocka_unit_test_setup(test_secret, reset),
 	    cmocka_unit_test_setup(test_long, reset),
+	    cmocka_unit_test_setup(test_hold, reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
