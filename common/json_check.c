@@ -4,6 +4,7 @@
  */
 #include "json.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "utf8.h"
@@ -36,7 +37,7 @@ static bool take(struct cursor *c, char wanted)
 
 static void skip_space(struct cursor *c)
 {
-	while (c->at < c->end && *c->at != '\0' && strchr(" \t\r\n", *c->at) != NULL)
+	while (c->at < c->end && (*c->at == ' ' || *c->at == '\t' || *c->at == '\r' || *c->at == '\n'))
 		c->at++;
 }
 
@@ -70,8 +71,8 @@ static bool check_number(struct cursor *c)
 
 	if (!take(c, '0') && skip_digits(c) == 0)
 		return is_no_number(c) ? fail(c, "NaN or Infinity, which JSON does not have,") : fail_here(c);
-	if ((c->at == c->end || strchr(".eE", *c->at) == NULL) &&
-	    !fits_int64(digits, (size_t)(c->at - digits), negative))
+	if (!fits_int64(digits, (size_t)(c->at - digits), negative) &&
+	    (c->at == c->end || strchr(".eE", *c->at) == NULL))
 		return fail(c, "a whole number is too large");
 	if (take(c, '.') && skip_digits(c) == 0)
 		return fail_here(c);
@@ -86,38 +87,74 @@ static bool check_number(struct cursor *c)
 
 static bool check_escape(struct cursor *c)
 {
-	static const char hex[] = "0123456789abcdefABCDEF";
-
 	if (c->at == c->end || *c->at == '\0' || strchr("\"\\/bfnrtu", *c->at) == NULL)
 		return fail_here(c);
 	if (*c->at++ != 'u')
 		return true;
 	for (int i = 0; i < 4; i++, c->at++)
-		if (c->at == c->end || *c->at == '\0' || strchr(hex, *c->at) == NULL)
+		if (c->at == c->end || !isxdigit((unsigned char)*c->at))
 			return fail_here(c);
 	return true;
+}
+
+#define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
+
+/* The high bit of each byte that is 0, and of some behind it. */
+static uint64_t zero_bytes(uint64_t word)
+{
+	return (word - EACH_BYTE(0x01)) & ~word & EACH_BYTE(0x80);
+}
+
+/* Whether all of eight bytes stand for themselves in a string: ASCII, no control character, quote or
+ * backslash.
+ */
+static bool are_plain(const char *text)
+{
+	uint64_t word;
+
+	memcpy(&word, text, sizeof word);
+	return ((word | (word - EACH_BYTE(0x20)) | zero_bytes(word ^ EACH_BYTE('"')) |
+		    zero_bytes(word ^ EACH_BYTE('\\'))) &
+		   EACH_BYTE(0x80)) == 0;
+}
+
+static bool is_plain(char c)
+{
+	return (unsigned char)c >= 0x20 && (unsigned char)c < 0x80 && c != '"' && c != '\\';
+}
+
+/* Most of any input is this. */
+static void skip_plain(struct cursor *c)
+{
+	while (c->end - c->at >= 8 && are_plain(c->at))
+		c->at += 8;
+	while (c->at < c->end && is_plain(*c->at))
+		c->at++;
 }
 
 /* Behind the opening quote. */
 static bool check_string(struct cursor *c)
 {
-	while (!take(c, '"')) {
-		size_t bytes = utf8_decode(c->at, (size_t)(c->end - c->at), NULL);
+	for (;;) {
+		size_t bytes;
 
+		skip_plain(c);
 		if (c->at == c->end)
 			return fail_here(c);
+		if (take(c, '"'))
+			return true;
+		if (take(c, '\\')) {
+			if (!check_escape(c))
+				return false;
+			continue;
+		}
+		bytes = utf8_decode(c->at, (size_t)(c->end - c->at), NULL);
 		if (bytes == 0)
 			return fail(c, "not valid UTF-8");
 		if ((unsigned char)*c->at < 0x20)
 			return fail(c, "control character in a string");
-		if (take(c, '\\')) {
-			if (!check_escape(c))
-				return false;
-		} else {
-			c->at += bytes;
-		}
+		c->at += bytes;
 	}
-	return true;
 }
 
 static bool check_word(struct cursor *c, const char *word)

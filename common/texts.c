@@ -162,18 +162,20 @@ static void add_code(struct json_object *entities, int64_t offset, int64_t lengt
 	json_object_array_add(entities, entity);
 }
 
-/* Appends the value or the one byte that source starts with; returns how many bytes of source that was. */
+/* Appends the value or what needs no look; returns how many bytes of source that was. */
 static size_t add_piece(const char *source, const struct text_value *values, struct buf *text, bool *full)
 {
 	const char *end = source[0] == '{' ? strchr(source, '}') : NULL;
 	const char *value = end != NULL ? value_of(values, source + 1, (size_t)(end - source - 1)) : NULL;
+	size_t len;
 
 	if (value != NULL) {
 		*full = buf_add_text(text, value) != 0;
 		return (size_t)(end - source) + 1;
 	}
-	*full = buf_add(text, source, 1) != 0;
-	return 1;
+	len = 1 + strcspn(source + 1, "`{");
+	*full = buf_add(text, source, len) != 0;
+	return len;
 }
 
 int text_format(const char *source, const struct text_value *values, struct buf *text,

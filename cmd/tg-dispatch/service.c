@@ -570,6 +570,7 @@ static int run(struct service *service, struct error *error)
 		if (is_done(service))
 			break;
 		watch(service);
+		log_flush();
 		if (loop_turn(service->loop, timeout_ms(service), error) != 0)
 			return -1;
 	}
@@ -599,12 +600,14 @@ int service_run(struct dispatch *dispatch, struct executor *executor, const char
 	int result = -1;
 
 	lines_init(&service.lines, SERVICE_LINE_MAX_BYTES);
+	log_hold();
 	if (loop_new(&service.loop, error) == 0 &&
 	    loop_on_signal(service.loop, SIGTERM, stop, &service, error) == 0 &&
 	    loop_on_signal(service.loop, SIGINT, stop, &service, error) == 0 &&
 	    loop_on_signal(service.loop, SIGHUP, reload, &service, error) == 0 &&
 	    asker_new(service.loop, on_answer, &service, &service.asker, error) == 0)
 		result = run(&service, error);
+	log_flush();
 	drop_pending(&service);
 	asker_free(service.asker);
 	loop_free(service.loop);
