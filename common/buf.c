@@ -63,15 +63,16 @@ int buf_add_text(struct buf *buf, const char *text)
 int buf_add_format(struct buf *buf, const char *format, ...)
 {
 	size_t room = buf->capacity - buf->len;
+	char *end = room > 0 ? buf->data + buf->len : NULL;
 	va_list args;
 	int len;
 
 	va_start(args, format);
-	len = vsnprintf(room > 0 ? buf->data + buf->len : NULL, room, format, args);
+	len = vsnprintf(end, room, format, args);
 	va_end(args);
 	if (len < 0 || reserve(buf, (size_t)len) != 0) {
-		if (room > 0)
-			buf->data[buf->len] = '\0';
+		if (end != NULL)
+			*end = '\0';
 		return -1;
 	}
 	if ((size_t)len >= room) {

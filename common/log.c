@@ -243,11 +243,10 @@ void log_hold(void)
 {
 	struct sigaction action = {.sa_sigaction = on_deadly, .sa_flags = SA_SIGINFO};
 
-	if (state.holds)
+	/* Where it could not be written at the end, it is not kept. */
+	if (state.holds || atexit(log_flush) != 0 || at_quick_exit(log_flush) != 0)
 		return;
 	state.holds = true;
-	atexit(log_flush);
-	at_quick_exit(log_flush);
 	for (size_t i = 0; i < sizeof deadly / sizeof deadly[0]; i++)
 		sigaction(deadly[i], &action, &before[i]);
 }
