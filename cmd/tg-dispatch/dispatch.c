@@ -212,9 +212,12 @@ static int follow_member(struct request *request, struct error *error)
 {
 	bool is_shut_out = request->update->is_shut_out;
 	struct store_link link;
-	int found = store_link_of_chat(request->txn, request->update->chat, &link, error);
+	int found;
 
 	request->outcome = "nothing";
+	if (request->txn == NULL)
+		return 0;
+	found = store_link_of_chat(request->txn, request->update->chat, &link, error);
 	if (found != 1 || link.paused == is_shut_out)
 		return found < 0 ? -1 : 0;
 	link.paused = is_shut_out;
