@@ -13,7 +13,7 @@ LIBEXECDIR = $(PREFIX)/libexec/tgtools
 MANDIR     = $(PREFIX)/share/man
 DOCDIR     = $(PREFIX)/share/doc/tgtools
 
-PKGS = libcurl json-c libsodium lmdb libmicrohttpd yaml-0.1 md4c
+PKGS = libcurl json-c libsodium lmdb libmicrohttpd yaml-0.1 md4c libqrencode
 ifneq ($(MAKECMDGOALS),clean)
 ifneq ($(shell pkg-config --exists $(PKGS) && echo yes),yes)
 $(error packages are missing; run: sh scripts/setup ($(shell pkg-config --print-errors --exists $(PKGS) 2>&1)))

@@ -9,7 +9,7 @@
 #include "json.h"
 #include "log.h"
 #include "num.h"
-#include "sendd.h"
+#include "api.h"
 #include "utf8.h"
 #include "xalloc.h"
 
@@ -29,25 +29,35 @@ struct route {
 	const char *path; /* "*" stands for a number */
 	enum body body;
 	enum message_kind kind;
-	void (*handle)(struct sendd *sendd, const struct route *route, struct httpd_request *request);
+	handle_fn *handle;
 };
 
-static struct op *op_of(struct httpd_request *request)
+struct op *op_of(struct httpd_request *request)
 {
 	return request->state;
 }
 
-static bool is_operator(const struct sendd *sendd, const struct account *account)
+bool is_operator(const struct sendd *sendd, const struct account *account)
 {
 	return account_in_list(
 	    account, sendd->config->access.operators.items, sendd->config->access.operators.count);
 }
 
-/* Who may act for another: an operator, or the account of a front end with a sign-on of its own. */
-static bool may_act_for_others(const struct sendd *sendd, const struct account *account)
+bool may_act_for_others(const struct sendd *sendd, const struct account *account)
 {
 	return is_operator(sendd, account) || account_in_list(account, sendd->config->access.front_ends.items,
 						  sendd->config->access.front_ends.count);
+}
+
+bool may_link(const struct sendd *sendd, const struct account *account)
+{
+	const struct config_list *groups = &sendd->config->access.groups;
+
+	for (size_t i = 0; i < groups->count; i++) {
+		if (account_in_group(account, groups->items[i]))
+			return true;
+	}
+	return groups->count == 0;
 }
 
 /* So that none passes for "", everybody, or for another; false with the request answered. */
@@ -59,8 +69,7 @@ static bool is_account_name(const struct op *op, const char *name)
 	return false;
 }
 
-/* Settles on whose behalf the op is; returns 0, or -1 with the request answered. */
-static int settle_user(struct sendd *sendd, struct op *op, const char *user)
+int settle_user(struct sendd *sendd, struct op *op, const char *user)
 {
 	const char *name = user ? user : op->caller.name;
 
@@ -251,8 +260,7 @@ static void handle_stage(struct sendd *sendd, const struct route *route, struct 
 	refuse(sendd, request, &error);
 }
 
-/* Reads an object with some of these fields; 0, or -1 with the request answered. */
-static int read_object(struct op *op, const char *const *known)
+int read_object(struct op *op, const char *const *known)
 {
 	struct httpd_request *request = op->request;
 	struct error error;
@@ -269,8 +277,7 @@ static int read_object(struct op *op, const char *const *known)
 	return -1;
 }
 
-/* A text of that object; 0, or -1 with the request answered. */
-static int read_text(struct op *op, const char *name, const char **text)
+int read_text(struct op *op, const char *name, const char **text)
 {
 	struct error error;
 
@@ -366,20 +373,15 @@ static int read_account(struct sendd *sendd, struct op *op, const char **code)
 	return settle_user(sendd, op, user);
 }
 
-/* Whether the account may link a chat at all. */
-static bool may_link(const struct sendd *sendd, const char *user)
+int settle_may_link(struct sendd *sendd, struct op *op)
 {
-	const struct config_list *groups = &sendd->config->access.groups;
 	struct account account;
 	struct error error;
 
-	if (account_by_name(user, &account, &error) != 0)
-		return false;
-	for (size_t i = 0; i < groups->count; i++) {
-		if (account_in_group(&account, groups->items[i]))
-			return true;
-	}
-	return groups->count == 0;
+	if (account_by_name(op->user, &account, &error) == 0 && may_link(sendd, &account))
+		return 0;
+	answer_error(op->request, 403, "this account is not in a group that may use Telegram");
+	return -1;
 }
 
 static void handle_verify(struct sendd *sendd, const struct route *route, struct httpd_request *request)
@@ -390,10 +392,8 @@ static void handle_verify(struct sendd *sendd, const struct route *route, struct
 	(void)route;
 	if (read_account(sendd, op, &code) != 0)
 		return;
-	if (!may_link(sendd, op->user)) {
-		answer_error(request, 403, "this account is not in a group that may use Telegram");
+	if (settle_may_link(sendd, op) != 0)
 		return;
-	}
 	/* What has not the form of a code is refused without counting as a try. */
 	if (strlen(code) != STORE_CODE_BYTES - 1 || strspn(code, "0123456789") != STORE_CODE_BYTES - 1) {
 		answer_error(request, 400, "Invalid or expired verification code.");
@@ -638,7 +638,14 @@ static const struct route routes[] = {
     {"POST", "/api/telegram/verify", BODY_SMALL, MESSAGE_TEXT, handle_verify},
     {"POST", "/api/telegram/unlink", BODY_SMALL, MESSAGE_TEXT, handle_unlink},
     {"GET", "/api/telegram/status", BODY_NONE, MESSAGE_TEXT, handle_status},
+    {"GET", "/api/telegram/status/*", BODY_NONE, MESSAGE_TEXT, handle_chat},
     {"GET", "/api/telegram/links", BODY_NONE, MESSAGE_TEXT, handle_links},
+    {"POST", "/api/telegram/link", BODY_SMALL, MESSAGE_TEXT, handle_link},
+    {"DELETE", "/api/telegram/link/*", BODY_NONE, MESSAGE_TEXT, handle_link_remove},
+    {"POST", "/api/telegram/keys", BODY_SMALL, MESSAGE_TEXT, handle_key_new},
+    {"GET", "/api/telegram/keys", BODY_NONE, MESSAGE_TEXT, handle_keys},
+    {"DELETE", "/api/telegram/keys/*", BODY_NONE, MESSAGE_TEXT, handle_key_revoke},
+    {"POST", "/api/telegram/start", BODY_SMALL, MESSAGE_TEXT, handle_start},
     {"GET", "/queue", BODY_NONE, MESSAGE_TEXT, handle_queue},
     {"DELETE", "/queue", BODY_NONE, MESSAGE_TEXT, handle_cancel_all},
     {"POST", "/queue/hold", BODY_SMALL, MESSAGE_TEXT, handle_hold},

@@ -3,43 +3,79 @@
 
 #include "clock.h"
 #include "json.h"
+#include "linking.h"
+#include "log.h"
 #include "sendd.h"
 #include "texts.h"
 
 /* A message from the service itself to a chat. */
 static int queue_notice(struct sendd *sendd, struct store_txn *txn, struct op *op, int64_t chat,
-    enum text_id text, struct error *error)
+    struct json_object *parameters, struct error *error)
 {
-	const struct text_value values[] = {{"user", op->user}, {NULL, NULL}};
-	struct buf line = BUF_INIT(TEXT_MAX_BYTES);
-	struct json_object *entities = json_object_new_array();
 	struct store_message message = {.chat = chat,
 	    .class = STORE_REPLY,
 	    .accepted_ms = clock_wall_ms(),
 	    .user = "",
 	    .method = (char *)message_send_text,
-	    .parameters = json_object_new_object()};
-	int result = text_format(text_get(sendd->config, text), values, &line, entities, error);
+	    .parameters = parameters};
 
-	json_put_text(message.parameters, "text", buf_text(&line));
-	json_object_object_add(message.parameters, "entities", entities);
+	return op_queue(sendd, txn, op, &message, error);
+}
+
+int op_remove_link(struct sendd *sendd, struct store_txn *txn, struct op *op, const struct store_link *link,
+    struct error *error)
+{
+	const struct text_value values[] = {{"user", link->user}, {NULL, NULL}};
+	struct json_object *parameters = json_object_new_object(), *entities = json_object_new_array();
+	struct buf line = BUF_INIT(TEXT_MAX_BYTES);
+	int result = text_format(text_get(sendd->config, TEXT_UNLINKED), values, &line, entities, error);
+
+	json_put_text(parameters, "text", buf_text(&line));
+	json_object_object_add(parameters, "entities", entities);
+	if (result == 0 && store_link_remove(txn, link->chat, error) < 0)
+		result = -1;
 	if (result == 0)
-		result = op_queue(sendd, txn, op, &message, error);
-	json_object_put(message.parameters);
+		result = queue_notice(sendd, txn, op, link->chat, parameters, error);
+	json_object_put(parameters);
 	buf_free(&line);
+	return result;
+}
+
+int op_say_unlinked(struct op *op)
+{
+	op_ok(op);
+	json_put_text(op->answer, "message", "Telegram unlinked.");
+	return 0;
+}
+
+int op_move_link(struct sendd *sendd, struct store_txn *txn, struct op *op, int64_t chat,
+    const char *chat_name, struct error *error)
+{
+	struct json_object *calls = json_object_new_array();
+	int moved =
+	    linking_move(txn, sendd->config, chat, chat_name, op->user, clock_wall_ms(), calls, error);
+	int result = moved < 0 ? -1 : 0;
+
+	for (size_t i = 0; result == 0 && i < json_object_array_length(calls); i++) {
+		struct json_object *call = json_object_array_get_idx(calls, i);
+		int64_t told = json_int64(call, "chat_id");
+
+		/* Both have a place of their own in a message. */
+		json_object_object_del(call, "method");
+		json_object_object_del(call, "chat_id");
+		result = queue_notice(sendd, txn, op, told, call, error);
+	}
+	if (result == 0)
+		log_info("chat linked", LOG_INT("chat", chat), LOG_STR("user", op->user),
+		    LOG_STR("outcome", moved == 1 ? "moved" : "linked"));
+	json_object_put(calls);
 	return result;
 }
 
 static int link_chat(struct sendd *sendd, struct store_txn *txn, struct op *op, const struct store_code *code,
     struct error *error)
 {
-	struct store_link link = {.chat = code->chat, .linked_ms = clock_wall_ms()};
-
-	memcpy(link.user, op->user, sizeof link.user);
-	memcpy(link.chat_name, code->chat_name, sizeof link.chat_name);
-	if (store_link_put(txn, &link, error) != 0)
-		return -1;
-	if (queue_notice(sendd, txn, op, code->chat, TEXT_LINKED, error) != 0)
+	if (op_move_link(sendd, txn, op, code->chat, code->chat_name, error) != 0)
 		return -1;
 	op_ok(op);
 	json_put_text(op->answer, "message", "Telegram linked successfully.");
@@ -62,28 +98,24 @@ int op_verify(struct sendd *sendd, struct store_txn *txn, struct op *op, struct 
 	return 0;
 }
 
-static bool collect_chat(void *context, const struct store_link *link)
+static bool find_first(void *context, const struct store_link *link)
 {
-	struct recipients *to = context;
-
-	to->chats[to->count++] = link->chat;
-	return to->count < RECIPIENTS_MAX;
+	*(struct store_link *)context = *link;
+	return false;
 }
 
 int op_unlink(struct sendd *sendd, struct store_txn *txn, struct op *op, struct error *error)
 {
-	struct recipients to = {.count = 0};
+	struct store_link link;
+	bool any = false;
 
-	if (store_links_each(txn, op->user, collect_chat, &to, error) != 0)
-		return -1;
-	if (to.count == 0)
-		return op_fail_unlinked(op);
-	for (size_t i = 0; i < to.count; i++) {
-		if (store_link_remove(txn, to.chats[i], error) < 0 ||
-		    queue_notice(sendd, txn, op, to.chats[i], TEXT_UNLINKED, error) != 0)
+	for (;; any = true) {
+		link.chat = 0;
+		if (store_links_each(txn, op->user, find_first, &link, error) != 0)
+			return -1;
+		if (link.chat == 0)
+			return any ? op_say_unlinked(op) : op_fail_unlinked(op);
+		if (op_remove_link(sendd, txn, op, &link, error) != 0)
 			return -1;
 	}
-	op_ok(op);
-	json_put_text(op->answer, "message", "Telegram unlinked.");
-	return 0;
 }

@@ -111,7 +111,10 @@ struct op {
 	struct call *calls;
 	size_t calls_count;
 	struct call_file *call_files;
-	int64_t number; /* of the message that a queue request is about */
+	int64_t number;		 /* of the message, the chat or the key that a request is about */
+	uid_t key_uid;		 /* of its account */
+	int key_status;		 /* the answer where that account may not be linked */
+	const char *key_trouble; /* its words; NULL: it may */
 	bool may_manage_all;
 	bool on; /* hold, not resume */
 	/* What apply leaves. */
@@ -150,9 +153,23 @@ int op_take_call_files(struct sendd *sendd, struct op *op, struct error *error);
 int op_answer_again(struct store_txn *txn, struct op *op, struct error *error);
 int op_keep_answer(struct store_txn *txn, struct op *op, const char *line, struct error *error);
 
-/* ops_send.c, ops_calls.c, ops_link.c, ops_queue.c */
+/* ops_send.c, ops_calls.c, ops_link.c, ops_keys.c, ops_queue.c */
 op_apply_fn op_send, op_stage, op_delete, op_calls, op_verify, op_unlink;
+op_apply_fn op_key_new, op_key_revoke, op_start, op_link, op_link_remove;
 op_apply_fn op_cancel, op_cancel_all, op_retry, op_hold, op_forget_update;
+
+/* Links a chat with op->user, and tells everybody who has to know. */
+int op_move_link(struct sendd *sendd, struct store_txn *txn, struct op *op, int64_t chat,
+    const char *chat_name, struct error *error);
+/* Removes a link and tells the chat. */
+int op_remove_link(struct sendd *sendd, struct store_txn *txn, struct op *op, const struct store_link *link,
+    struct error *error);
+int op_say_unlinked(struct op *op);
+
+#define KEY_EXPIRES_MAX_MS (3660 * INT64_C(86400000))
+extern const char invalid_key[]; /* the same words, whatever is wrong with it */
+/* What is told of the link of a chat. */
+void link_details(struct json_object *body, const struct store_link *link, uid_t uid);
 
 enum { RECIPIENTS_MAX = 64 };
 struct recipients {
@@ -318,6 +335,9 @@ void view_scripts(struct sendd *sendd, struct httpd_request *request, const char
 void view_updates(struct sendd *sendd, struct httpd_request *request);
 void view_update(struct sendd *sendd, struct httpd_request *request, int64_t update_id);
 void view_links(struct sendd *sendd, struct httpd_request *request);
+void view_keys(struct sendd *sendd, struct httpd_request *request, const char *user);
+/* The link of a chat; user NULL: whoever it belongs to, else 403 where it is not that account's. */
+void view_chat(struct sendd *sendd, struct httpd_request *request, int64_t chat, const char *user);
 void answer_json(struct httpd_request *request, int status, struct json_object *body);
 void answer_error(struct httpd_request *request, int status, const char *text);
 

@@ -353,9 +353,9 @@ void view_update(struct sendd *sendd, struct httpd_request *request, int64_t upd
 	json_object_put(row);
 }
 
-/* ---- /scripts ---- */
+/* ---- /api/telegram/keys, /api/telegram/status/CHAT ---- */
 
-struct script_rows {
+struct rows {
 	int64_t now_ms;
 	struct json_object *rows;
 };
@@ -368,9 +368,79 @@ static void put_time_or_null(struct json_object *object, const char *key, int64_
 		json_object_object_add(object, key, NULL);
 }
 
+static void add_key(void *context, const struct store_apikey *key)
+{
+	const struct rows *into = context;
+	struct json_object *row = json_object_new_object();
+
+	json_put_int64(row, "id", key->id);
+	json_put_text(row, "label", key->label);
+	put_time(row, "made_at", key->made_ms);
+	put_time_or_null(row, "expires_at", key->expires_ms);
+	put_time_or_null(row, "last_used_at", key->last_used_ms);
+	json_put_bool(row, "expired", key->expires_ms != 0 && key->expires_ms <= into->now_ms);
+	json_object_array_add(into->rows, row);
+}
+
+static int keys(
+    struct store_txn *txn, const struct question *question, struct json_object *body, struct error *error)
+{
+	struct rows into = {clock_wall_ms(), json_object_new_array()};
+
+	json_object_object_add(body, "keys", into.rows);
+	return store_apikeys_each(txn, question->user, into.now_ms, add_key, &into, error);
+}
+
+void view_keys(struct sendd *sendd, struct httpd_request *request, const char *user)
+{
+	answer_view(sendd, request, keys, &(struct question){.user = user});
+}
+
+/* 1, 0 where the chat has no link, -1. */
+static int find_link(struct sendd *sendd, int64_t chat, struct store_link *link, struct error *error)
+{
+	struct store_txn *txn;
+	int found;
+
+	if (store_begin_read(sendd->store, &txn, error) != 0)
+		return -1;
+	found = store_link_of_chat(txn, chat, link, error);
+	store_abort(txn);
+	return found;
+}
+
+void view_chat(struct sendd *sendd, struct httpd_request *request, int64_t chat, const char *user)
+{
+	struct account account;
+	struct store_link link;
+	struct json_object *body;
+	struct error error;
+	int found = find_link(sendd, chat, &link, &error);
+
+	if (found >= 0 && user != NULL && (found == 0 || strcmp(link.user, user) != 0)) {
+		answer_error(request, 403, "this chat is not linked to your account");
+		return;
+	}
+	/* An account that is gone has no chat any more, as far as others are concerned. */
+	if (found == 1 && account_by_name(link.user, &account, &error) != 0)
+		found = error_is_temporary(error.kind) ? -1 : 0;
+	if (found < 0) {
+		answer_error(request, 503, error.text);
+		return;
+	}
+	body = json_object_new_object();
+	json_put_bool(body, "linked", found == 1);
+	if (found == 1)
+		link_details(body, &link, account.uid);
+	answer_json(request, 200, body);
+	json_object_put(body);
+}
+
+/* ---- /scripts ---- */
+
 static void add_script(void *context, const struct store_script *script)
 {
-	const struct script_rows *into = context;
+	const struct rows *into = context;
 	int64_t until_ms = script->cooldown_until_ms > into->now_ms ? script->cooldown_until_ms : 0;
 	struct json_object *row;
 
@@ -386,7 +456,7 @@ static void add_script(void *context, const struct store_script *script)
 static int scripts(
     struct store_txn *txn, const struct question *question, struct json_object *body, struct error *error)
 {
-	struct script_rows into = {clock_wall_ms(), json_object_new_array()};
+	struct rows into = {clock_wall_ms(), json_object_new_array()};
 
 	json_object_object_add(body, "scripts", into.rows);
 	return store_scripts_each(txn, question->user, add_script, &into, error);

@@ -45,6 +45,7 @@ _tgtools_value()
 	*:-u | *:--user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
 	tg-send:-f | tg-send:--format) _tgtools_words 'text markdown html pre' ;;
 	tg-send:--in | tg-send:--cooldown) _tgtools_words '10m 30m 1h 6h 1d' ;;
+	tg-link:-e | tg-link:--expires) _tgtools_words '1d 7d 30d 365d' ;;
 	tg-send:-w | tg-send:--wait) _tgtools_words '10s 30s 1m 5m' ;;
 	tg-send:--to) _tgtools_words '@' ;;
 	notify-runner:--only) _tgtools_words "$("$path" -l 2>/dev/null)" ;;
@@ -56,7 +57,14 @@ _tgtools_value()
 _tgtools_command()
 {
 	case $program:$command in
-	*:) _tgtools_words "$(grep -oE '^[a-z]+' <<<"$help")" ;;
+	*:) _tgtools_words "$(grep -oE '^[a-z]+' <<<"$help" | sort -u)" ;;
+	tg-link:key)
+		if [[ $previous == key ]]; then
+			_tgtools_words "$(sed -nE 's/^key ([a-z]+).*/\1/p' <<<"$help")"
+		elif [[ $previous == revoke ]]; then
+			_tgtools_words "$("$path" key list 2>/dev/null | grep -oE '^[0-9]+')"
+		fi
+		;;
 	tg-queue:show | tg-queue:cancel | tg-queue:retry)
 		_tgtools_words "$("$path" 2>/dev/null | grep -oE '^[0-9]+')"
 		;;
@@ -105,7 +113,7 @@ _tgtools()
 		previous=
 	fi
 	_tgtools_find_command
-	if [[ -z $command && $previous == -* ]] && _tgtools_value "$previous"; then
+	if [[ (-z $command || $program != tg-send) && $previous == -* ]] && _tgtools_value "$previous"; then
 		return
 	elif [[ $cur == -* && (-z $command || $program != tg-send) ]]; then
 		_tgtools_words "$(_tgtools_options)"

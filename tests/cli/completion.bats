@@ -69,6 +69,8 @@ offers() {
 	offers 'tg-send -sv --dr' --dry-run
 	offers 'tg-link v' verify
 	offers 'tg-link --quiet stat' status
+	offers 'tg-link ke' key
+	offers 'tg-link key ' new list revoke
 }
 
 @test "bash is offered the values of an option, and nothing where only the writer knows" {
@@ -81,6 +83,7 @@ offers() {
 	offers 'tg-link verify ' ''
 	offers 'tg-queue updates ' show delete
 	offers 'tg-send -u roo' root
+	offers 'tg-link key new --expires 3' 30d 365d
 }
 
 @test "in bash there are no options behind the text" {
