@@ -189,6 +189,16 @@ static int read_target(
 	return 0;
 }
 
+/* What is built in is not for services: whoever taps would do there what nobody has asked for. */
+static int check_action(const struct request *request, const char *action, struct error *error)
+{
+	const struct command *row = table_tap(request->table, action, strlen(action));
+
+	if (row != NULL && row->route == NULL)
+		return error_set(error, ERROR_INPUT, "the action \"%s\" is built in", row->name);
+	return 0;
+}
+
 static int add_button(struct answer *answer, struct payload *payload, struct json_object *row,
     struct json_object *button, const char *label, struct error *error)
 {
@@ -202,6 +212,8 @@ static int add_button(struct answer *answer, struct payload *payload, struct jso
 		return error_set(error, ERROR_INPUT, "a button has either an \"action\" or a \"url\"");
 	if (url != NULL)
 		return add_url_button(payload, row, label, url, error);
+	if (check_action(answer->request, action, error) != 0)
+		return -1;
 	return add_tap_button(answer, payload, row, label, action, target, error);
 }
 
@@ -387,9 +399,9 @@ static int send_source(
 	return result;
 }
 
-static int add_plain(struct answer *answer, const char *source, struct error *error)
+static int add_plain(struct answer *answer, const char *source, bool is_edit, struct error *error)
 {
-	struct payload payload = {.is_edit = true, .keyboard = keyboard_new()};
+	struct payload payload = {.is_edit = is_edit, .keyboard = keyboard_new()};
 	int result = send_source(answer, &payload, source, error);
 
 	payload_free(&payload);
@@ -407,16 +419,6 @@ static int add_text(struct answer *answer, struct json_object *object, struct er
 	result = send_source(answer, &payload, content, error);
 	payload_free(&payload);
 	return result;
-}
-
-/* Whether a button of that action leads anywhere. */
-static bool has_tap(const struct request *request, const char *action)
-{
-	for (size_t i = 0; i < request->table->taps_count; i++) {
-		if (strcmp(request->table->taps[i].name, action) == 0)
-			return true;
-	}
-	return false;
 }
 
 struct confirmation {
@@ -441,6 +443,9 @@ static int read_confirmation(
 		return -1;
 	if (!button_is_action(read->cancel))
 		return error_set(error, ERROR_INPUT, "\"cancel_action\" is no action");
+	if (check_action(request, read->action, error) != 0 ||
+	    check_action(request, read->cancel, error) != 0)
+		return -1;
 	if (text_is_blank(read->confirm_text, strlen(read->confirm_text)) ||
 	    text_is_blank(read->cancel_text, strlen(read->cancel_text)))
 		return error_set(error, ERROR_INPUT, "a button has no text");
@@ -459,7 +464,7 @@ static int add_confirmation(struct answer *answer, struct json_object *object, s
 	    payload_read(answer, object, &payload, error) != 0)
 		return -1;
 	row = keyboard_add_row(payload.keyboard);
-	has_cancel = has_tap(answer->request, read.cancel);
+	has_cancel = table_tap(answer->request->table, read.cancel, strlen(read.cancel)) != NULL;
 	result = payload_add_tap(answer, &payload, row, read.confirm_text, read.action, read.target, error);
 	if (result == 0)
 		result = payload_add_tap(answer, &payload, row, read.cancel_text,
@@ -486,7 +491,7 @@ static int add_toast(struct answer *answer, struct json_object *object, struct e
 	    json_get_bool(object, "alert", &is_alert, error) < 0)
 		return -1;
 	if (!answer->may_toast)
-		return add_plain(answer, content, error);
+		return add_plain(answer, content, false, error);
 	memcpy(filled, values, sizeof values);
 	(void)text_add_clean(&text, content, strlen(content));
 	filled[0].value = buf_text(&text);
@@ -530,7 +535,7 @@ static int add_value(struct answer *answer, struct json_object *value, struct er
 	text = json_object_get_string(value);
 	if (strlen(text) != (size_t)json_object_get_string_len(value))
 		return error_set(error, ERROR_INPUT, "its text contains U+0000");
-	return add_plain(answer, text, error);
+	return add_plain(answer, text, true, error);
 }
 
 static int add_array(struct answer *answer, struct json_object *array, struct error *error)
@@ -556,7 +561,7 @@ struct answer answer_begin(struct request *request)
 	return (struct answer){.request = request,
 	    .calls = json_object_new_array(),
 	    .may_edit = is_tap && request->update->message_id != 0,
-	    .may_toast = is_tap};
+	    .may_toast = request_has_open_tap(request)};
 }
 
 int answer_end(struct answer *answer, int result)
@@ -584,7 +589,7 @@ int answer_add_text(struct request *request, const char *text, struct error *err
 {
 	struct answer answer = answer_begin(request);
 
-	return answer_end(&answer, add_plain(&answer, text, error));
+	return answer_end(&answer, add_plain(&answer, text, true, error));
 }
 
 int answer_cancel(struct request *request, struct error *error)

@@ -272,7 +272,7 @@ static int show_page(
 
 /* ---- pages ---- */
 
-/* Whose the draft is: the chat's, in which a list may be for several people. */
+/* Whose the list is: the chat's, in which a list may be for several people. */
 static void owner_of(const struct request *request, char owner[OWNER_BYTES])
 {
 	snprintf(owner, OWNER_BYTES, "chat:%lld", (long long)request->update->chat);
@@ -293,6 +293,8 @@ static int keep(
 	int result;
 
 	owner_of(request, owner);
+	if (request->command != NULL)
+		json_put_text(kept, "access", request->command->access);
 	if (is_private(request))
 		json_put_text(kept, "user", request->caller->link.user);
 	json_object_object_add(kept, "list", json_object_get(object));
@@ -344,9 +346,11 @@ static bool read_place(const char *target, char draft[STORE_BUTTON_BYTES], int64
 
 static bool may_see(const struct request *request, struct json_object *kept)
 {
-	const char *user = json_text(kept, "user");
+	const char *user = json_text(kept, "user"), *access = json_text(kept, "access");
 
-	return user == NULL || strcmp(user, request->caller->link.user) == 0;
+	if (user != NULL && strcmp(user, request->caller->link.user) != 0)
+		return false;
+	return access == NULL || access_check(access, request->caller, request->config) == ACCESS_ALLOWED;
 }
 
 static int turn(

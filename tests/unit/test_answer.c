@@ -33,7 +33,8 @@ struct fixture {
 	struct config config;
 	struct store *store;
 	struct store_txn *txn;
-	struct command taps[2];
+	struct config_route route;
+	struct command row, taps[3];
 	struct command_table table;
 	struct update message, tap;
 	struct caller caller;
@@ -58,8 +59,11 @@ static int setup(void **state)
 	f->config.store.path = f->directory;
 	f->config.delivery.text_parts = 4;
 	f->config.delivery.picture_max_bytes = PICTURE_MAX_BYTES;
-	f->taps[0] = (struct command){.name = "GO", .access = "anyone", .run = run_nothing};
-	f->table = (struct command_table){.taps = f->taps, .taps_count = 1};
+	f->row = (struct command){.name = "ask", .access = "linked", .route = &f->route};
+	f->taps[0] = (struct command){.name = "run", .access = "linked", .run = run_nothing};
+	f->taps[1] =
+	    (struct command){.name = "GO", .access = "anyone", .run = run_nothing, .route = &f->route};
+	f->table = (struct command_table){.taps = f->taps, .taps_count = 2};
 	f->message = (struct update){
 	    .update_id = 7, .kind = UPDATE_MESSAGE, .chat_type = CHAT_PRIVATE, .chat = 5, .message_id = 20};
 	f->tap = (struct update){.update_id = 7,
@@ -72,6 +76,7 @@ static int setup(void **state)
 	snprintf(f->caller.link.user, sizeof f->caller.link.user, "alice");
 	f->request = (struct request){.config = &f->config,
 	    .table = &f->table,
+	    .command = &f->row,
 	    .bot_name = "",
 	    .update = &f->message,
 	    .caller = &f->caller,
@@ -275,6 +280,10 @@ static void a_wrong_answer_is_refused_as_a_whole(void **state)
 	    {"{\"content\":\"a\",\"buttons\":[[{\"text\":\"b\",\"action\":\"GO\",\"url\":\"https://"
 	     "x.org\"}]]}",
 		"a button has either an \"action\" or a \"url\""},
+	    {"{\"content\":\"a\",\"buttons\":[[{\"text\":\"b\",\"action\":\"run\"}]]}",
+		"the action \"run\" is built in"},
+	    {"{\"type\":\"confirmation\",\"content\":\"a\",\"action\":\"run\"}",
+		"the action \"run\" is built in"},
 	    {"{\"content\":\"a\",\"buttons\":[[{\"text\":\"b\",\"action\":\"G O\"}]]}",
 		"the action of a button has 1 to 32 of A-Za-z0-9_"},
 	    {"{\"content\":\"a\",\"buttons\":[[{\"text\":\"b\",\"action\":\"GO\",\"target\":[]}]]}",
@@ -358,6 +367,7 @@ static void a_tap_edits_its_message_once(void **state)
 
 static void a_toast_answers_the_tap_once(void **state)
 {
+	const struct awaited awaited = {.kind = WISH_ASK, .tap_answered = true};
 	struct fixture *f = *state;
 	char *body = xasprintf("{\"type\":\"toast\",\"content\":\"%0300d\"}", 7);
 
@@ -375,6 +385,11 @@ static void a_toast_answers_the_tap_once(void **state)
 	assert_string_not_equal(json_text(call_at(f, 1), "method"), "answerCallbackQuery");
 	(void)answered(f, body);
 	assert_int_equal(strlen(text_at(f, 0)), 200);
+	/* The service took so long that the tap was answered before. */
+	f->request.awaited = &awaited;
+	assert_string_equal(answered(f, "{\"type\":\"toast\",\"content\":\"a\"}"),
+	    "[{\"method\":\"sendMessage\",\"chat_id\":5,\"text\":\"a\"}]");
+	f->request.awaited = NULL;
 	free(body);
 }
 
@@ -507,8 +522,9 @@ static void a_confirmation_can_always_be_cancelled(void **state)
 	assert_string_equal(data_at(f, 0, 0, 1), "cancel:");
 
 	/* Where the table has an action for it, that is told. */
-	f->taps[1] = (struct command){.name = "CANCEL", .access = "anyone", .run = run_nothing};
-	f->table.taps_count = 2;
+	f->taps[2] =
+	    (struct command){.name = "CANCEL", .access = "anyone", .run = run_nothing, .route = &f->route};
+	f->table.taps_count = 3;
 	(void)answered(f,
 	    "{\"type\":\"confirmation\",\"content\":\"Sure?\",\"target\":\"x\",\"action\":\"GO\","
 	    "\"confirm_text\":\"Yes\",\"cancel_text\":\"No\"}");
@@ -691,6 +707,12 @@ static void a_long_list_has_pages(void **state)
 	assert_int_equal(turn_to(f, second), 0);
 	assert_string_equal(f->request.outcome, "gone");
 	snprintf(f->caller.link.user, sizeof f->caller.link.user, "alice");
+	f->caller.linked = false; /* the account is locked */
+	assert_int_equal(turn_to(f, second), 0);
+	assert_string_equal(f->request.outcome, "gone");
+	f->caller.linked = true;
+	assert_int_equal(turn_to(f, second), 0);
+	assert_string_equal(f->request.outcome, "answered");
 	f->request.now_ms += STORE_DRAFT_KEEP_MS;
 	assert_int_equal(turn_to(f, second), 0);
 	assert_string_equal(f->request.outcome, "gone");
