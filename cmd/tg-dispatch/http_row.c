@@ -5,6 +5,7 @@
 #include "json.h"
 #include "log.h"
 #include "answer.h"
+#include "template.h"
 
 /* ---- what is asked ---- */
 
@@ -97,16 +98,37 @@ const char *http_row_failure(struct json_object *answer)
 	return status >= 500 ? "service failed" : "service refused";
 }
 
+static int add_text(struct request *request, const char *text, struct error *error)
+{
+	return text[0] != '\0' ? answer_add_text(request, text, error) : 0;
+}
+
+static int add_template(
+    struct request *request, const char *source, struct json_object *body, struct error *error)
+{
+	struct buf text = BUF_INIT(TEMPLATE_RESULT_MAX_BYTES);
+	int result =
+	    template_render(source, body, text_get(request->config, TEXT_TEMPLATE_MORE), &text, error);
+
+	if (result == 0)
+		result = add_text(request, buf_text(&text), error);
+	buf_free(&text);
+	return result;
+}
+
 static int add_answer(struct request *request, struct json_object *answer, struct error *error)
 {
+	const char *source = request->command->route->http.template_text;
 	const char *text = json_text(answer, "text");
 	struct json_object *body = NULL;
 
-	if (text == NULL) {
-		json_object_object_get_ex(answer, "body", &body);
-		return answer_add_calls(request, body, error);
-	}
-	return text[0] != '\0' ? answer_add_text(request, text, error) : 0;
+	if (source != NULL && text != NULL)
+		return error_set(error, ERROR_INPUT, "the answer is no JSON, which the template needs");
+	if (text != NULL)
+		return add_text(request, text, error);
+	json_object_object_get_ex(answer, "body", &body);
+	return source != NULL ? add_template(request, source, body, error)
+			      : answer_add_calls(request, body, error);
 }
 
 static int apologise(struct request *request, const char *outcome, struct error *error)

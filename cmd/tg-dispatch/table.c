@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "xalloc.h"
+#include "template.h"
 
 struct table {
 	struct command_table rows; /* first: it is what the caller holds */
@@ -75,6 +76,32 @@ static int refuse_builtin(const struct config *config, const char *section, cons
 	return 0;
 }
 
+static int check_template(
+    const struct config *config, const char *section, const struct config_route *route, struct error *error)
+{
+	struct error reason;
+
+	if (route->http.template_text == NULL || template_check(route->http.template_text, &reason) == 0)
+		return 0;
+	return error_set(error, ERROR_CONFIG, "%s:%zu: %s: the template of %s: %s", config->file, route->line,
+	    section, route->name, reason.text);
+}
+
+static int check_templates(const struct config *config, struct error *error)
+{
+	for (size_t i = 0; i < config->commands_count; i++) {
+		if (check_template(config, "commands", &config->commands[i], error) != 0)
+			return -1;
+	}
+	for (size_t i = 0; i < config->callbacks_count; i++) {
+		if (check_template(config, "callbacks", &config->callbacks[i], error) != 0)
+			return -1;
+	}
+	if (check_template(config, "text", &config->text, error) != 0)
+		return -1;
+	return check_template(config, "files", &config->files, error);
+}
+
 int table_new(const struct config *config, struct command_table **result, struct error *error)
 {
 	const struct command_table builtin = commands_builtin();
@@ -83,7 +110,8 @@ int table_new(const struct config *config, struct command_table **result, struct
 	if (refuse_builtin(config, "commands", builtin.rows, builtin.count, config->commands,
 		config->commands_count, error) != 0 ||
 	    refuse_builtin(config, "callbacks", builtin.taps, builtin.taps_count, config->callbacks,
-		config->callbacks_count, error) != 0)
+		config->callbacks_count, error) != 0 ||
+	    check_templates(config, error) != 0)
 		return -1;
 	table = xcalloc(1, sizeof *table);
 	table->commands = join(builtin.rows, builtin.count, config->commands, config->commands_count);

@@ -49,6 +49,7 @@ access: {groups: []}'
 	write_config "$pace
 commands:
 $(row ask '/text/well+{chat_id}' "headers: [{name: X-Key, value_file: $DIR/key}]")
+$(row count '/raw/%7B%22n%22:[1,2]%7D' 'method: GET, template: "There are {{n.length}}: {{#n}}{{.}} {{/n}}"')
 callbacks:
   - {action: pick, access: anyone, http: {url: \"$SERVICE/text/picked\"}}
 text: {access: anyone, where: [private], http: {url: \"$SERVICE/text/heard\"}}
@@ -77,14 +78,16 @@ files: {access: linked, http: {url: \"$SERVICE/text/taken\"}}"
 		"message":{"message_id":2,"date":1,"chat":{"id":1,"type":"private","first_name":"A"},"text":"x"}}}' >/dev/null
 	wait_chat 1 picked
 	seen -e '.requests[3].body | .action == "pick" and .target == "a:b"'
-	seen -e '(.requests | length) == 4 and .connections == 1'
+	say 1 /count
+	wait_chat 1 'There are 2: 1 2'
+	seen -e '.requests[4] | .body == null and (.headers | has("Content-Type") | not)'
+	seen -e '(.requests | length) == 5 and .connections == 1'
 	never grep -qE 'a secret|hello|well' "$DIR/dispatch.log"
 }
 
 # What goes wrong with a service is the operator's to know; the person hears that it does not work, once.
 @test "a service that fails is asked again where that is safe, and apologised for once" {
-	local name tries i=0
-	declare -A tries=([refused]=0 [failing]=1 [busy]=2 [closing]=2 [page]=1 [strange]=1 [huge]=1 [hanging]=1 [notfound]=1)
+	local name i=0
 	start_sim
 	start_service
 	write_config "$pace
@@ -98,32 +101,33 @@ $(row page /html)
 $(row strange '/raw/%7B%22type%22%3A%22dance%22%7D')
 $(row huge /huge)
 $(row hanging /hang 'timeout: 1s')
-$(row notfound /fail/404)"
+$(row notfound /fail/404)
+$(row plain /html 'template: "{{n}}"')"
 	start_sendd
 	start_bot
-	for name in refused failing busy page strange huge hanging notfound; do
+	for name in refused failing busy page plain strange huge hanging notfound; do
 		say $((++i)) "/$name"
 	done
 	say 101 /once
 	say 102 /closing
-	for i in {1..8}; do
+	for i in {1..9}; do
 		wait_chat "$i" Sorry
 	done
 	wait_chat 101 'at last'
 	wait_chat 102 'at last'
-	for i in {1..8}; do
+	for i in {1..9}; do
 		[[ $(texts "$i" | wc -l) == 1 ]]
 	done
 	# Each path so often, a second time under the same id.
 	seen -c '[.requests[] | .path] | group_by(.) | map({(.[0]): length}) | add' >"$DIR/asked"
-	jq -e '. == {"/fail/500": 1, "/fail/503": 2, "/fail/404": 1, "/once/502": 2, "/close": 2, "/html": 1, "/huge": 1,
+	jq -e '. == {"/fail/500": 1, "/fail/503": 2, "/fail/404": 1, "/once/502": 2, "/close": 2, "/html": 2, "/huge": 1,
 		"/hang": 1, "/raw/%7B%22type%22%3A%22dance%22%7D": 1}' "$DIR/asked"
-	seen -e '[.requests[] | [.path, .id]] | unique | length == 9'
+	seen -e '[.requests[] | [.path, .id]] | unique | length == 10'
 	grep -q 'service asked.*route="refused".*failure="the server cannot be connected" tries=2' "$DIR/dispatch.log"
 	grep -q 'service asked.*route="hanging".*failure="no answer in time" tries=1' "$DIR/dispatch.log"
 	grep -q 'service asked.*route="page".*failure="the answer is no JSON"' "$DIR/dispatch.log"
 	grep -q 'answer of a service cannot be used.*route="strange".*dance' "$DIR/dispatch.log"
-	[[ $(grep -c 'service asked' "$DIR/dispatch.log") == 10 ]]
+	[[ $(grep -c 'service asked' "$DIR/dispatch.log") == 11 ]]
 }
 
 @test "a service that hangs in one chat delays no other chat, and its own chat keeps its order" {
