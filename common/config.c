@@ -148,13 +148,19 @@ static int check_mapping(
 	return 0;
 }
 
+static bool is_control(unsigned char c, bool has_lines)
+{
+	return (c < 0x20 && !(has_lines && (c == '\n' || c == '\t'))) || c == 0x7f;
+}
+
 /* The text of a scalar without control characters. */
-static int read_text(struct reader *reader, const yaml_node_t *node, const char *path, const char **text)
+static int read_text(struct reader *reader, const struct config_key *key, const yaml_node_t *node,
+    const char *path, const char **text)
 {
 	if (node->type != YAML_SCALAR_NODE)
 		return fail(reader, line_of(node), "%s must be a single value", path);
 	for (size_t i = 0; i < node->data.scalar.length; i++)
-		if (node->data.scalar.value[i] < 0x20 || node->data.scalar.value[i] == 0x7f)
+		if (is_control(node->data.scalar.value[i], key->has_lines))
 			return fail(reader, line_of(node), "%s must not contain control characters", path);
 	*text = scalar(node);
 	return 0;
@@ -165,7 +171,7 @@ static int read_scalar(struct reader *reader, const struct config_key *key, cons
 {
 	struct config_setting setting = {.blocks = &reader->loaded->blocks, .key = key, .field = field};
 
-	if (read_text(reader, node, path, &setting.text) != 0)
+	if (read_text(reader, key, node, path, &setting.text) != 0)
 		return -1;
 	if (key->set(&setting) != 0)
 		return fail(reader, line_of(node), "%s %s", path, setting.why);

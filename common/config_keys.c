@@ -144,7 +144,7 @@ static const struct config_table header_table = {
 	    {"headers", CONFIG_SECTIONS, .table = &header_table, AT(config_http, headers),                   \
 		.count_offset = offsetof(struct config_http, headers_count), .high = 32},                    \
 	    {"template", .need = CONFIG_OPTIONAL, .set = config_set_text, AT(config_http, template_text),    \
-		BETWEEN(1, CONFIG_MAX_TEXT)},                                                                \
+		.has_lines = true, BETWEEN(1, CONFIG_MAX_TEXT)},                                             \
 	{                                                                                                    \
 		0                                                                                            \
 	}

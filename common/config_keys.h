@@ -68,6 +68,7 @@ struct config_key {
 	const char *fallback;
 	int64_t low, high; /* of a number, a duration, the length of a text, or the number of sections */
 	const struct config_table *table;
+	bool has_lines; /* a text in which newlines and tabs may stand */
 };
 
 /* The keys of one mapping. The first key of what stands in a list is its name and must be unique. */

@@ -300,7 +300,8 @@ static const char full[] =
     "files: {where: [private, group], http: {url: 'http://h/{user}?c={chat_id}', method: GET, socket: "
     "/run/h.sock, "
     "answer_max: 16M,\n"
-    "        template: '{{n}}', headers: [{name: X-A, value: a}, {name: Authorization, value_file: /sec}]}}\n"
+    "        template: \"{{n}}:\\n\\t1\", headers: [{name: X-A, value: a}, {name: Authorization, value_file: "
+    "/sec}]}}\n"
     "sessions: [{name: bot, command: [/bin/cat], run_as: user, idle: 1h}]\n"
     "webhook: {listen: 'unix:/run/w.sock', path: /hook, secret_file: /sec}\n"
     "keys: {http: 'http://127.0.0.1:8000/keys', timeout: 9s, headers: [{name: A, value: b}]}\n"
@@ -370,7 +371,7 @@ static void test_every_key(void **state)
 	assert_int_equal(c->files.http.timeout_ms, 5000);
 	assert_string_equal(c->files.http.method, "GET");
 	assert_string_equal(c->files.http.socket, "/run/h.sock");
-	assert_string_equal(c->files.http.template_text, "{{n}}");
+	assert_string_equal(c->files.http.template_text, "{{n}}:\n\t1");
 	assert_int_equal(c->files.http.headers_count, 2);
 	assert_string_equal(c->files.http.headers[0].value, "a");
 	assert_null(c->files.http.headers[1].value);
@@ -415,6 +416,8 @@ static const struct {
     {"\"a\\0b\": c\n", "1: a key must be a plain word"},
     {"\"a\\nb\": c\n", "1: unknown key \"a?b\""},
     {"log:\n  level: \"info\\0\"\n", "2: log.level must not contain control characters"},
+    {"text: {http: {url: \"http://x\", template: \"a\\rb\"}}\n",
+	"1: text.http.template must not contain control characters"},
     {"store:\n  path: \"/a\\nb\"\n", "2: store.path must not contain control characters"},
     {"store: {path: /x\nlog: y\n", "2: not valid YAML: did not find expected ',' or '}'"},
     {"store:\n\tpath: /x\n", "2: not valid YAML: found character that cannot start any token"},
