@@ -55,6 +55,11 @@ void handle_key_new(struct sendd *sendd, const struct route *route, struct httpd
 	const char *user = NULL;
 
 	(void)route;
+	/* Nobody would ask for them. */
+	if (sendd->config->keys.http.url != NULL) {
+		answer_error(request, 409, "keys are those of another service here (keys.http)");
+		return;
+	}
 	if (read_object(op, known) == 0 && read_text(op, "user", &user) == 0 && check_key_new(op) == 0 &&
 	    settle_user(sendd, op, user) == 0 && settle_may_link(sendd, op) == 0)
 		stage(sendd, op, op_key_new);
@@ -181,6 +186,11 @@ void handle_link(struct sendd *sendd, const struct route *route, struct httpd_re
 	if (!may_manage_chats(sendd, op)) {
 		answer_error(
 		    request, 403, "only the service, a front end or an operator may link a chat by key");
+		return;
+	}
+	if (sendd->config->keys.http.url != NULL) {
+		answer_error(request, 501,
+		    "keys are those of another service here (keys.http): send /link and the key to the bot");
 		return;
 	}
 	if (read_object(op, known) == 0 && check_link(op) == 0 && settle_owner_of_key(sendd, op) == 0)

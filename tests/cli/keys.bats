@@ -217,6 +217,14 @@ meet() {
 	wait_until 5 rest 403 POST /api/telegram/start '{}'
 	rest 403 POST /api/telegram/keys '{}'
 	[[ $(link 403 1 "$key") == *'not in a group'* ]]
+
+	# Where another service has the keys, one of ours would open nothing.
+	sed -i 's/groups: \[no-such-group\]/groups: []/' "$CONFIG"
+	echo 'keys: {http: "http://127.0.0.1:1/"}' >>"$CONFIG"
+	kill -HUP "${PIDS[sendd]}"
+	wait_until 5 fails 69 'those of another service' tg-link key new
+	link 501 1 "$key"
+	tg-link key revoke 1
 }
 
 @test "tg-link start: a link that works once, drawn where there is a terminal" {
