@@ -2,7 +2,7 @@
  * The accounts behind the links, asked of the system at each use and remembered for seconds: long enough
  * that an update costs no look-up in a directory service, and so short that an account which is deleted,
  * locked or leaves its group has lost its access at once. What the system could not say is asked again after
- * a second, and is never taken for a no. Bounded; times are monotonic milliseconds.
+ * a second, and is never taken for a no. Bounded; times are milliseconds of one clock.
  */
 #ifndef TG_DISPATCH_ACCOUNTS_H
 #define TG_DISPATCH_ACCOUNTS_H

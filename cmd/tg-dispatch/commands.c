@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "accounts.h"
 #include "reply.h"
 
 static bool is_name_character(char c)
@@ -151,20 +152,22 @@ const char *route_name(const struct route *route)
 
 enum access_verdict access_check(const char *access, const struct caller *caller, const struct config *config)
 {
-	bool allowed = false;
+	int found = 0;
 
 	if (strcmp(access, "anyone") == 0)
 		return ACCESS_ALLOWED;
 	if (!caller->linked)
 		return ACCESS_NEEDS_LINK;
 	if (strcmp(access, "linked") == 0)
-		allowed = true;
+		found = 1;
 	else if (strcmp(access, "operator") == 0)
-		allowed = account_in_list(
-		    &caller->account, config->access.operators.items, config->access.operators.count);
+		found = accounts_in_list(caller->accounts, caller->account.name,
+		    config->access.operators.items, config->access.operators.count, caller->at_ms);
 	else if (access[0] == '%')
-		allowed = account_in_group(&caller->account, access + 1);
-	return allowed ? ACCESS_ALLOWED : ACCESS_DENIED;
+		found = accounts_in_group(caller->accounts, caller->account.name, access + 1, caller->at_ms);
+	if (found < 0)
+		return ACCESS_UNSURE;
+	return found == 1 ? ACCESS_ALLOWED : ACCESS_DENIED;
 }
 
 int request_say(

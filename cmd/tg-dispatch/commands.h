@@ -20,11 +20,15 @@
 
 enum { COMMAND_NAME_BYTES = 33, REQUEST_ID_BYTES = 24 };
 
-/* On whose behalf a chat speaks. A link whose account no longer exists counts as none. */
+struct accounts;
+
+/* On whose behalf a chat speaks. A link whose account no longer exists or is locked counts as none. */
 struct caller {
 	bool linked;
-	struct store_link link; /* where linked */
-	struct account account; /* where linked */
+	struct store_link link;	   /* where linked */
+	struct account account;	   /* where linked */
+	struct accounts *accounts; /* where its groups are asked for */
+	int64_t at_ms;		   /* when */
 };
 
 struct command_table;
@@ -190,7 +194,12 @@ struct route route_button(const struct command_table *table, const struct store_
 /* The word for a route in the log. */
 const char *route_name(const struct route *route);
 
-enum access_verdict { ACCESS_ALLOWED, ACCESS_NEEDS_LINK, ACCESS_DENIED };
+enum access_verdict {
+	ACCESS_ALLOWED,
+	ACCESS_NEEDS_LINK,
+	ACCESS_DENIED,
+	ACCESS_UNSURE, /* the system cannot say now */
+};
 
 /* Whether a caller may use what a row says; groups are looked up in the system. */
 enum access_verdict access_check(

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "accounts.h"
 #include "clock.h"
 #include "json.h"
 #include "limits.h"
@@ -120,17 +121,20 @@ static int look(struct work *work, struct error *error)
 static void find_caller(struct work *work)
 {
 	const struct store_link *link = &work->known.link;
+	struct caller *caller = &work->caller;
 	struct error error;
 
 	if (!work->known.has_link)
 		return;
-	work->caller.link = *link;
-	if (account_by_name(link->user, &work->caller.account, &error) == 0) {
-		work->caller.linked = true;
+	caller->link = *link;
+	caller->accounts = work->dispatch->accounts;
+	caller->at_ms = work->now_ms;
+	if (accounts_find(caller->accounts, link->user, caller->at_ms, &caller->account, &error) == 0) {
+		caller->linked = true;
 		return;
 	}
 	work->unsure = error.kind == ERROR_TEMPORARY;
-	log_warning(work->unsure ? "account cannot be looked up" : "account of a link does not exist",
+	log_warning(work->unsure ? "account cannot be looked up" : "account of a link is none to use",
 	    LOG_INT("chat", link->chat), LOG_STR("user", link->user), LOG_STR("error", error.text));
 }
 
@@ -170,6 +174,10 @@ static int run_row(struct request *request, const struct command *row, struct er
 	if (verdict == ACCESS_DENIED) {
 		request->outcome = "denied";
 		return request_answer(request, TEXT_NOT_PERMITTED, NULL, error);
+	}
+	if (verdict == ACCESS_UNSURE) {
+		request->outcome = "try later";
+		return request_answer(request, TEXT_TRY_LATER, NULL, error);
 	}
 	if (row->store == COMMAND_WRITES && row->route == NULL && request->txn == NULL) {
 		request->outcome = "no store";

@@ -14,6 +14,7 @@
 #include "store.h"
 #include "commands.h"
 
+struct accounts;
 struct limits;
 
 /* All is borrowed, but for the configuration and its table: whoever reloads them replaces them here. */
@@ -23,6 +24,7 @@ struct dispatch {
 	struct store *store;   /* NULL: without a store, nothing is kept and nobody is linked */
 	const char *user;      /* without a store: the account that each chat is linked to; NULL: none */
 	struct limits *limits; /* NULL: none are kept */
+	struct accounts *accounts;
 	const struct running *running; /* see struct request */
 };
 

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "program.h"
 #include "store.h"
+#include "accounts.h"
 #include "commands.h"
 #include "dispatch.h"
 #include "limits.h"
@@ -136,9 +137,11 @@ static int run(const struct options *options, struct error *error)
 	}
 	config_open_log(dispatch.config, PROGRAM);
 	dispatch.limits = limits_new();
+	dispatch.accounts = accounts_new(NULL);
 	result = options->no_store ? run_without_store(options, &dispatch, error)
 				   : run_with_store(options, &dispatch, error);
 out:
+	accounts_free(dispatch.accounts);
 	limits_free(dispatch.limits);
 	table_free(dispatch.table);
 	config_free(dispatch.config);

@@ -443,3 +443,45 @@ ended_twice() {
 	run timeout 5 bash -c 'service root run --server server --version'
 	[[ $status == 1 && $output == *'a password is required'* ]]
 }
+
+# What somebody may do from the chat ends with what the system says of the account, whoever forgot to unlink it.
+@test "an account that leaves its group, expires or is locked has no access from the chat" {
+	local update='{"update_id":1,"message":{"message_id":1,"date":1,"chat":{"id":7,"type":"private"},"from":{"id":7,"is_bot":false,"first_name":"C"},"text":"/help"}}'
+	cat >"$DIR/table.yaml" <<-'YAML'
+		commands: [{command: secret, description: Secret, access: "%ops", exec: [/bin/true]}]
+	YAML
+	chmod 644 "$DIR/table.yaml"
+	# help: what tg-dispatch, run as $1, tells carol.
+	help() {
+		as "$1" /usr/local/sbin/tg-dispatch -c "$DIR/table.yaml" --no-store --as carol <<<"$update" 2>>"$DIR/log" |
+			jq -r '.calls[].text'
+	}
+	within groupadd -f ops
+	within usermod -a -G ops carol
+	[[ $(help tgtools) == */secret*/unlink* || $(help tgtools) == */unlink*/secret* ]]
+	within gpasswd -d carol ops
+	[[ $(help tgtools) == */unlink* ]]
+	never grep /secret <<<"$(help tgtools)"
+	within usermod -g ops carol
+	[[ $(help tgtools) == */secret* ]]
+	within usermod -s /usr/sbin/nologin carol
+	never grep -E '/unlink|/secret' <<<"$(help tgtools)"
+	grep -q 'the account carol is locked' "$DIR/log"
+	within usermod -s /bin/bash carol
+	[[ $(help tgtools) == */unlink* ]]
+	# The rest stands in shadow(5), which the service sees as a member of that group.
+	within usermod -p '$6$salt$hash' carol
+	within usermod -L carol
+	[[ $(help tgtools) == */unlink* ]]
+	within usermod -a -G shadow tgtools
+	never grep /unlink <<<"$(help tgtools)"
+	within usermod -U carol
+	[[ $(help tgtools) == */unlink* ]]
+	within usermod -e 2020-01-31 carol
+	never grep /unlink <<<"$(help tgtools)"
+	within usermod -e '' carol
+	[[ $(help tgtools) == */unlink* ]]
+	within userdel carol
+	never grep /unlink <<<"$(help tgtools)"
+	grep -q 'no account carol' "$DIR/log"
+}

@@ -18,6 +18,7 @@
 #include "lines.h"
 #include "log.h"
 #include "path.h"
+#include "tg-dispatch/accounts.h"
 #include "tg-dispatch/reply.h"
 #include "xalloc.h"
 
@@ -284,7 +285,8 @@ static void access_is_by_link_list_and_group(void **state)
 	struct error error;
 
 	(void)state;
-	assert_int_equal(account_by_name("root", &root.account, &error), 0);
+	root.accounts = accounts_new(NULL);
+	assert_int_equal(accounts_find(root.accounts, "root", 0, &root.account, &error), 0);
 	assert_int_equal(access_check("anyone", &stranger, &config), ACCESS_ALLOWED);
 	assert_int_equal(access_check("linked", &stranger, &config), ACCESS_NEEDS_LINK);
 	assert_int_equal(access_check("operator", &stranger, &config), ACCESS_NEEDS_LINK);
@@ -295,6 +297,7 @@ static void access_is_by_link_list_and_group(void **state)
 	assert_int_equal(access_check("%root", &root, &config), ACCESS_ALLOWED);
 	assert_int_equal(access_check("%no-such-group", &root, &config), ACCESS_DENIED);
 	assert_int_equal(access_check("nonsense", &root, &config), ACCESS_DENIED);
+	accounts_free(root.accounts);
 }
 
 static void names_in_the_table_are_ones_that_telegram_takes(void **state)
@@ -480,6 +483,7 @@ static int setup(void **state)
 	f->rows = commands_builtin();
 	f->dispatch.table = &f->rows;
 	assert_int_equal(store_open(f->directory, MAP_BYTES, &f->dispatch.store, &f->error), 0);
+	f->dispatch.accounts = accounts_new(NULL);
 	buf_init(&f->out, 1 << 20);
 	log_open("test", false, LOG_ERROR);
 	*state = f;
@@ -492,6 +496,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 	char *path;
 
+	accounts_free(f->dispatch.accounts);
 	store_close(f->dispatch.store);
 	for (size_t i = 0; i < COUNT(names); i++) {
 		path = path_join(f->directory, names[i]);

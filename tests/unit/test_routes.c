@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "fd.h"
 #include "json.h"
+#include "tg-dispatch/accounts.h"
 #include "tg-dispatch/limits.h"
 #include "log.h"
 #include "store_fixture.h"
@@ -92,6 +93,7 @@ static int setup(void **state)
 	if (load(yaml, &f->dispatch.config, &f->dispatch.table, &f->error) != 0)
 		fail_msg("%s", f->error.text);
 	f->dispatch.limits = limits_new();
+	f->dispatch.accounts = accounts_new(NULL);
 	f->now_ms = start_ms;
 	buf_init(&f->out, 1 << 20);
 	link_chat(f, ROOT_ID, "root");
@@ -105,6 +107,7 @@ static int teardown(void **state)
 
 	wish_clear(&f->wish);
 	buf_free(&f->out);
+	accounts_free(f->dispatch.accounts);
 	limits_free(f->dispatch.limits);
 	table_free(f->dispatch.table);
 	config_free(f->dispatch.config);

@@ -17,6 +17,7 @@
 #include "json.h"
 #include "log.h"
 #include "path.h"
+#include "tg-dispatch/accounts.h"
 #include "tg-dispatch/executor.h"
 #include "tg-dispatch/running.h"
 #include "tg-dispatch/screen.h"
@@ -68,6 +69,24 @@ static void put_link(struct fixture *f, int64_t chat, const char *user)
 	put_link_as(f, chat, user, false);
 }
 
+/* The accounts of this system as if a person could use each. */
+static int find_account(const char *name, struct account *account, struct error *error)
+{
+	int result = account_by_name(name, account, error);
+
+	account->no_shell = false;
+	return result;
+}
+
+static bool is_not_shut(const char *name)
+{
+	(void)name;
+	return false;
+}
+
+static const struct accounts_system with_shells = {
+    .account = find_account, .is_shut = is_not_shut, .groups = account_groups, .group = group_by_name};
+
 static int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof *f);
@@ -85,6 +104,7 @@ static int setup(void **state)
 	f->running = running_new();
 	f->dispatch.running = f->running;
 	assert_int_equal(store_open(f->directory, MAP_BYTES, &f->dispatch.store, &f->error), 0);
+	f->dispatch.accounts = accounts_new(&with_shells);
 	buf_init(&f->out, 4 << 20);
 	log_open("test", false, LOG_ERROR);
 	put_link(f, 1, "root");
@@ -98,6 +118,7 @@ static int teardown(void **state)
 	static const char *const names[] = {"data.mdb", "lock.mdb", "spool", "output/big.sh-1.txt", "output"};
 	struct fixture *f = *state;
 
+	accounts_free(f->dispatch.accounts);
 	store_close(f->dispatch.store);
 	for (size_t i = 0; i < COUNT(names); i++) {
 		char *path = path_join(f->directory, names[i]);
