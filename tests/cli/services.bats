@@ -33,6 +33,10 @@ asked_is() {
 	[[ $(asked "$1") == "$2" ]]
 }
 
+requests_are() {
+	[[ $(sim GET /sim/stats | jq ".by_method.$1 // 0") == "$2" ]]
+}
+
 texts() {
 	sim GET "/sim/chat?id=$1" | jq -r '.messages[] | select(.from == "bot") | .text'
 }
@@ -186,4 +190,67 @@ $(row slow /slow/400)"
 	asked_is /slow/400 2
 	seen -e '[.requests[].id] | unique | length == 1'
 	[[ $(texts 1) == slow ]]
+}
+
+# example FILE: what the page shows of it.
+example() {
+	awk -v file="$1" '
+	$0 == ".\\\" " file { mark = 1; next }
+	mark && /^\.Bd/ { body = 1; next }
+	body && /^\.Ed/ { exit }
+	body' "$TREE/man/man7/tgtools-service.7" | sed 's/\\e/\\/g'
+}
+
+# serve_stdio SOCKET PROGRAM: starts it for each connection, as systemd does for a socket with Accept=yes.
+serve_stdio() {
+	start stdio python3 -c '
+import socket, subprocess, sys
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1]); server.listen()
+while True:
+    connection, _ = server.accept()
+    subprocess.run(sys.argv[2:], stdin=connection, stdout=connection)
+    connection.close()' "$@"
+	wait_until 10 test -S "$1"
+}
+
+tap() {
+	sim POST /sim/tap "$(jq -nc --argjson chat "$1" --argjson message "$2" --arg button "$3" \
+		'{chat_id: $chat, message_id: $message, button: $button}')" >/dev/null
+}
+
+# Whoever writes a service begins with one of these.
+@test "the services of the page do what it says" {
+	local file port message
+	for file in etc/examples/service.py etc/examples/service.sh; do
+		diff -u "$TREE/$file" <(example "$file")
+	done
+	start_sim
+	make_dir
+	serve_stdio "$DIR/uptime" "$TREE/etc/examples/service.sh"
+	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	start service python3 "$TREE/etc/examples/service.py" "$port" 2>/dev/null
+	wait_until 10 curl -sS -o "$DIR/curl.out" "http://127.0.0.1:$port/" -d '{"command":"disk","args":""}' 2>/dev/null
+	jq -e '.content | test("^[0-9.]+ GB are free on the system disk[.]$")' "$DIR/curl.out"
+	write_config "$pace
+commands:
+  - {command: disk, description: x, access: anyone, http: {url: \"http://127.0.0.1:$port/\"}}
+  - {command: uptime, description: x, access: anyone, http: {url: \"http://uptime/\", socket: $DIR/uptime}}
+callbacks:
+  - {action: DISK, access: anyone, http: {url: \"http://127.0.0.1:$port/\"}}
+  - {action: UPTIME, access: anyone, http: {url: \"http://uptime/\", socket: $DIR/uptime}}"
+	start_sendd
+	start_bot
+	say 1 '/disk "x"'
+	say 2 /uptime
+	wait_chat 1 'There is no disk called '
+	wait_chat 2 'Stranger, this server is up'
+	message=$(sim GET '/sim/chat?id=1' | jq '.messages[-1].message_id')
+	tap 1 "$message" temporary
+	wait_chat 1 'on the temporary disk'
+	[[ $(texts 1 | wc -l) == 1 ]]
+	message=$(sim GET '/sim/chat?id=2' | jq '.messages[-1].message_id')
+	tap 2 "$message" 'Look again'
+	wait_until 10 requests_are answerCallbackQuery 2
+	[[ $(grep -c 'service asked.*status=200 tries=1' "$DIR/dispatch.log") == 4 ]]
 }
