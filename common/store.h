@@ -483,7 +483,7 @@ int store_chat_move(struct store_txn *txn, int64_t from, int64_t to, bool *any, 
 /* Makes *chat the one that it has become, where it has. */
 int store_chat_resolve(struct store_txn *txn, int64_t *chat, struct error *error);
 
-/* ---- jobs: scripts that were started from a chat ---- */
+/* ---- jobs: scripts and programs that were started from a chat ---- */
 
 /* Interrupted: the program that ran it ended before it did. */
 enum store_job_state { STORE_JOB_RUNNING, STORE_JOB_INTERRUPTED, STORE_JOB_STATES };
@@ -492,9 +492,11 @@ struct store_job {
 	int64_t id; /* given by store_job_add, ascending, never given again */
 	int64_t chat;
 	int64_t thread;			 /* 0: none */
-	char user[STORE_USER_BYTES];	 /* who started it */
-	char script[STORE_SCRIPT_BYTES]; /* its name */
+	char user[STORE_USER_BYTES];	 /* who started it; "", of a program alone: somebody without a link */
+	int64_t link_chat;		 /* whose link says that it is still that user; 0: chat */
+	char script[STORE_SCRIPT_BYTES]; /* its name, or that of the row of a program */
 	bool is_server;			 /* a script of the server, not of the user */
+	bool is_program;		 /* of the configuration, no script */
 	int64_t started_ms;
 	enum store_job_state state;
 };

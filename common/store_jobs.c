@@ -4,20 +4,27 @@
 
 enum { STATE_BYTES = 2, NUMBERS = 3, HEAD_BYTES = STATE_BYTES + NUMBERS * INT_BYTES };
 
-/* state, is_server, chat, thread, time; user and script, each with its '\0'. */
+/* What it is. */
+enum { FLAG_SERVER = 1, FLAG_PROGRAM = 2 };
+
+/* state, flags, chat, thread, time; user and script, each with its '\0'; link_chat where there is one. */
 static size_t encode(const struct store_job *job, unsigned char record[KEY_MAX_BYTES])
 {
 	size_t user_len = strnlen(job->user, sizeof job->user - 1) + 1;
 	size_t script_len = strnlen(job->script, sizeof job->script - 1) + 1;
 
 	record[0] = (unsigned char)job->state;
-	record[1] = job->is_server;
+	record[1] =
+	    (unsigned char)((job->is_server ? FLAG_SERVER : 0) | (job->is_program ? FLAG_PROGRAM : 0));
 	int64_write(record + STATE_BYTES, job->chat);
 	int64_write(record + STATE_BYTES + INT_BYTES, job->thread);
 	int64_write(record + STATE_BYTES + 2 * INT_BYTES, job->started_ms);
 	memcpy(record + HEAD_BYTES, job->user, user_len);
 	memcpy(record + HEAD_BYTES + user_len, job->script, script_len);
-	return HEAD_BYTES + user_len + script_len;
+	if (job->link_chat == 0)
+		return HEAD_BYTES + user_len + script_len;
+	int64_write(record + HEAD_BYTES + user_len + script_len, job->link_chat);
+	return HEAD_BYTES + user_len + script_len + INT_BYTES;
 }
 
 /* Moves *at behind a text and its '\0'; false where it is no such text or does not fit. */
@@ -26,7 +33,7 @@ static bool take_text(const unsigned char **at, const unsigned char *end, char *
 	const unsigned char *nul = memchr(*at, '\0', (size_t)(end - *at));
 	size_t len = nul != NULL ? (size_t)(nul - *at) + 1 : 0;
 
-	if (len < 2 || len > size)
+	if (len < 1 || len > size)
 		return false;
 	memcpy(text, *at, len);
 	*at = nul + 1;
@@ -42,13 +49,17 @@ int job_decode(const struct store_key *key, const MDB_val *value, struct store_j
 		return store_damaged(error, "job");
 	*job = (struct store_job){.id = int64_read(key->bytes),
 	    .state = (enum store_job_state)record[0],
-	    .is_server = record[1] != 0,
+	    .is_server = (record[1] & FLAG_SERVER) != 0,
+	    .is_program = (record[1] & FLAG_PROGRAM) != 0,
 	    .chat = int64_read(record + STATE_BYTES),
 	    .thread = int64_read(record + STATE_BYTES + INT_BYTES),
 	    .started_ms = int64_read(record + STATE_BYTES + 2 * INT_BYTES)};
 	if (!take_text(&at, end, job->user, sizeof job->user) ||
-	    !take_text(&at, end, job->script, sizeof job->script) || at != end)
+	    !take_text(&at, end, job->script, sizeof job->script) || job->script[0] == '\0' ||
+	    (job->user[0] == '\0' && !job->is_program) || (at != end && end - at != INT_BYTES))
 		return store_damaged(error, "job");
+	if (at != end)
+		job->link_chat = int64_read(at);
 	return 0;
 }
 

@@ -128,6 +128,8 @@ static const struct {
     [TEXT_BUTTON_SKIP] = {"button_skip", "Skip"},
     [TEXT_LIST_EMPTY] = {"list_empty", "There is nothing to show."},
     [TEXT_TEMPLATE_MORE] = {"template_more", "... and {count} more"},
+    [TEXT_PROGRAM_INTERRUPTED] = {"program_interrupted", "{script} was interrupted by a restart of the bot."},
+    [TEXT_PROGRAMS_AWAY] = {"programs_away", "This cannot be run right now. Please try again later."},
 };
 
 const char *text_name(enum text_id id)

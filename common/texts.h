@@ -102,8 +102,10 @@ enum text_id {
 	TEXT_CANCELLED,	     /* in the place of what was cancelled */
 	TEXT_BUTTON_CONNECT, /* on the buttons of each item of a match_list */
 	TEXT_BUTTON_SKIP,
-	TEXT_LIST_EMPTY,    /* where the list of a service has no items */
-	TEXT_TEMPLATE_MORE, /* {count}: the items of a template that are not shown */
+	TEXT_LIST_EMPTY,	  /* where the list of a service has no items */
+	TEXT_TEMPLATE_MORE,	  /* {count}: the items of a template that are not shown */
+	TEXT_PROGRAM_INTERRUPTED, /* {script}: job_interrupted of a program of the configuration */
+	TEXT_PROGRAMS_AWAY,	  /* programs cannot be run now */
 	TEXT_COUNT
 };
 

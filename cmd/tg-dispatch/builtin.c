@@ -181,7 +181,8 @@ static const struct command builtin_taps[] = {
 	.where = CHAT_PRIVATE,
 	.store = COMMAND_WRITES,
 	.run = scripts_run_button},
-    {.name = "stop", .access = "linked", .where = CHAT_PRIVATE, .run = scripts_stop_button},
+    /* Whose job it is the handler knows: a program may be that of a chat without a link. */
+    {.name = "stop", .access = "anyone", .where = CHAT_PRIVATE | CHAT_GROUP, .run = scripts_stop_button},
     {.name = "page",
 	.access = "anyone",
 	.where = CHAT_PRIVATE | CHAT_GROUP,

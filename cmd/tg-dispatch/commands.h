@@ -51,7 +51,8 @@ struct wish {
 	struct ask_context context;
 	char request_id[REQUEST_ID_BYTES];
 	struct store_job job;	  /* WISH_RUN: what is to be started; WISH_STOP: its id */
-	struct json_object *args; /* WISH_RUN: owned; NULL: none */
+	struct json_object *args; /* WISH_RUN: of a script, or what a program reads; owned; NULL: none */
+	const char *section;	  /* WISH_RUN: the section of the configuration with the program; static */
 };
 
 void wish_clear(struct wish *wish);

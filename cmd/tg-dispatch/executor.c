@@ -364,6 +364,17 @@ bool executor_run(struct executor *executor, const struct store_job *job, struct
 	return ask(executor, request);
 }
 
+bool executor_exec(
+    struct executor *executor, const struct store_job *job, const char *section, struct json_object *input)
+{
+	struct json_object *request = new_request("exec", job->id);
+
+	json_put_text(request, "section", section);
+	json_put_text(request, "name", job->script);
+	json_object_object_add(request, "request", json_object_get(input));
+	return ask(executor, request);
+}
+
 bool executor_list(struct executor *executor, int64_t number, const char *user)
 {
 	struct json_object *request = new_request("list", number);

@@ -67,6 +67,9 @@ void executor_reload(struct executor *executor);
 
 /* Each returns whether there was room; what is written leaves with executor_write. */
 bool executor_run(struct executor *executor, const struct store_job *job, struct json_object *args);
+/* A program: that of the row job->script in a section of the configuration. */
+bool executor_exec(
+    struct executor *executor, const struct store_job *job, const char *section, struct json_object *input);
 bool executor_list(struct executor *executor, int64_t number, const char *user);
 bool executor_stop(struct executor *executor, int64_t job);
 

@@ -62,27 +62,31 @@ void running_free(struct running *running)
 
 /* ---- who may start what ---- */
 
-static bool is_of(const struct job *job, const char *user)
+bool running_is_of(const struct store_job *job, const char *user, int64_t chat)
 {
-	return !job->ended && strcmp(job->record.user, user) == 0;
+	return strcmp(job->user, user) == 0 && (user[0] != '\0' || job->chat == chat);
 }
 
 /* A script of the server runs once, whoever started it. */
-static bool is_same(const struct job *job, const char *user, const char *script, bool is_server)
+static bool is_same(const struct store_job *job, const struct store_job *wanted)
 {
-	return !job->ended && job->record.is_server == is_server && strcmp(job->record.script, script) == 0 &&
-	       (is_server || strcmp(job->record.user, user) == 0);
+	return job->is_server == wanted->is_server && job->is_program == wanted->is_program &&
+	       strcmp(job->script, wanted->script) == 0 &&
+	       (wanted->is_server || running_is_of(job, wanted->user, wanted->chat));
 }
 
-enum running_verdict running_may_start(
-    const struct running *running, const char *user, const char *script, bool is_server)
+enum running_verdict running_may_start(const struct running *running, const struct store_job *wanted)
 {
 	size_t own = 0;
 
 	for (size_t i = 0; i < running->count; i++) {
-		if (is_same(&running->jobs[i], user, script, is_server))
+		const struct job *job = &running->jobs[i];
+
+		if (job->ended)
+			continue;
+		if (is_same(&job->record, wanted))
 			return RUNNING_BUSY;
-		own += is_of(&running->jobs[i], user);
+		own += running_is_of(&job->record, wanted->user, wanted->chat);
 	}
 	if (own >= RUNNING_PER_USER)
 		return RUNNING_MANY;
@@ -94,13 +98,13 @@ size_t running_count(const struct running *running)
 	return running->count;
 }
 
-size_t running_of_user(
-    const struct running *running, const char *user, const struct store_job *jobs[RUNNING_PER_USER])
+size_t running_of(const struct running *running, const char *user, int64_t chat,
+    const struct store_job *jobs[RUNNING_PER_USER])
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < running->count && count < RUNNING_PER_USER; i++) {
-		if (is_of(&running->jobs[i], user))
+		if (!running->jobs[i].ended && running_is_of(&running->jobs[i].record, user, chat))
 			jobs[count++] = &running->jobs[i].record;
 	}
 	return count;
@@ -231,9 +235,23 @@ static const char *outcome_of(const struct executor_event *event)
 	return event->status < 0 ? "signal" : event->status != 0 ? "failed" : reports[event->report];
 }
 
-static void end_job(struct job *job, const char *line, bool quiet, const char *outcome, int64_t now_ms)
+/* What a script has submitted, and what a program says and ends well, needs no word of ours. */
+static enum screen_line when_to_say(const struct job *job, const struct executor_event *event)
 {
-	screen_end(job->screen, line, quiet, now_ms);
+	if (event->kind != EXECUTOR_FINISHED)
+		return SCREEN_LINE_ALWAYS;
+	if (event->report == REPORT_SENT)
+		return SCREEN_LINE_WITH_OUTPUT;
+	return job->record.is_program && event->status == 0 && !event->cut && !event->timed_out &&
+		       !event->stopped
+		   ? SCREEN_LINE_UNLESS_PLAIN
+		   : SCREEN_LINE_ALWAYS;
+}
+
+static void end_job(
+    struct job *job, const char *line, enum screen_line when, const char *outcome, int64_t now_ms)
+{
+	screen_end(job->screen, line, when, now_ms);
 	job->ended = true;
 	log_info("job ended", LOG_INT("job", job->record.id), LOG_INT("chat", job->record.chat),
 	    LOG_STR("user", job->record.user), LOG_STR("script", job->record.script),
@@ -252,11 +270,15 @@ bool running_event(
 		screen_output(job->screen, event->text, event->len, now_ms);
 	if (event->kind == EXECUTOR_FINISHED || event->kind == EXECUTOR_FAILED) {
 		line = end_line(config, &job->record, event);
-		end_job(job, line, event->kind == EXECUTOR_FINISHED && event->report == REPORT_SENT,
-		    outcome_of(event), now_ms);
+		end_job(job, line, when_to_say(job, event), outcome_of(event), now_ms);
 		free(line);
 	}
 	return true;
+}
+
+static enum text_id interrupted_text(const struct store_job *job)
+{
+	return job->is_program ? TEXT_PROGRAM_INTERRUPTED : TEXT_JOB_INTERRUPTED;
 }
 
 void running_interrupt(struct running *running, const struct config *config, int64_t now_ms)
@@ -267,8 +289,8 @@ void running_interrupt(struct running *running, const struct config *config, int
 
 		if (job->ended)
 			continue;
-		line = words_about(config, TEXT_JOB_INTERRUPTED, &job->record);
-		end_job(job, line, false, "interrupted", now_ms);
+		line = words_about(config, interrupted_text(&job->record), &job->record);
+		end_job(job, line, SCREEN_LINE_ALWAYS, "interrupted", now_ms);
 		free(line);
 	}
 }
@@ -376,6 +398,18 @@ static void keep_rest(struct job *job, const struct config *config)
 	buf_clear(rest);
 }
 
+/* 1 where the link is still that of who started the job, or it was nobody with a link; 0, -1. */
+static int find_link(
+    struct store_txn *txn, const struct store_job *job, struct store_link *link, struct error *error)
+{
+	int found;
+
+	if (job->user[0] == '\0')
+		return 1;
+	found = store_link_of_chat(txn, job->link_chat != 0 ? job->link_chat : job->chat, link, error);
+	return found == 1 && strcmp(link->user, job->user) != 0 ? 0 : found;
+}
+
 enum hearing { HEARD, HEARD_LATER, UNHEARD };
 
 /*
@@ -384,20 +418,22 @@ enum hearing { HEARD, HEARD_LATER, UNHEARD };
  */
 static enum hearing hearing_of(const struct job *job, struct store *store)
 {
+	const struct store_job *record = &job->record;
 	struct store_txn *txn;
-	struct store_link link;
+	struct store_link link = {.paused = false};
 	struct error error;
 	int found;
 
 	if (store_begin_read(store, &txn, &error) != 0)
 		return HEARD;
-	found = store_link_of_chat(txn, job->record.chat, &link, &error);
+	found = find_link(txn, record, &link, &error);
 	store_abort(txn);
 	if (found < 0)
 		return HEARD;
-	if (found == 0 || strcmp(link.user, job->record.user) != 0)
+	if (found == 0)
 		return UNHEARD;
-	return link.paused && !job->ended ? HEARD_LATER : HEARD;
+	/* That the person's own chat takes nothing says nothing of a group. */
+	return link.paused && link.chat == record->chat && !job->ended ? HEARD_LATER : HEARD;
 }
 
 static bool wants_document(const struct job *job)
@@ -517,7 +553,7 @@ int running_forget_ended(struct running *running, struct store *store, struct er
 
 static void report(const struct config *config, const struct store_job *job, struct buf *out)
 {
-	char key[KEY_BYTES], *text = words_about(config, TEXT_JOB_INTERRUPTED, job);
+	char key[KEY_BYTES], *text = words_about(config, interrupted_text(job), job);
 	struct json_object *call;
 
 	snprintf(key, sizeof key, "job-%lld-end", (long long)job->id);
@@ -545,11 +581,11 @@ static int report_job(struct store_txn *txn, const struct config *config, const 
     struct buf *out, struct error *error)
 {
 	struct store_link link;
-	int linked = store_link_of_chat(txn, job->chat, &link, error);
+	int linked = find_link(txn, job, &link, error);
 
 	if (linked < 0)
 		return -1;
-	if (linked == 1 && strcmp(link.user, job->user) == 0)
+	if (linked == 1)
 		report(config, job, out);
 	return job->state == STORE_JOB_RUNNING ? store_job_set(txn, job->id, STORE_JOB_INTERRUPTED, error)
 					       : store_job_remove(txn, job->id, error);

@@ -1,7 +1,7 @@
 /*
- * The jobs: scripts that were started from a chat and run now, who may start another one, and what their
- * chats are shown. What is to be shown leaves as lines of calls; each message of a job has a key, so that it
- * can be edited and a repeated one changes nothing.
+ * The jobs: scripts and programs that were started from a chat and run now, who may start another one, and
+ * what their chats are shown. What is to be shown leaves as lines of calls; each message of a job has a key,
+ * so that it can be edited and a repeated one changes nothing.
  */
 #ifndef TG_DISPATCH_RUNNING_H
 #define TG_DISPATCH_RUNNING_H
@@ -30,14 +30,19 @@ void running_free(struct running *running);
 
 enum running_verdict { RUNNING_ALLOWED, RUNNING_BUSY, RUNNING_MANY, RUNNING_FULL };
 
-/* Whether user may start a script: it runs once at a time, for the server or for its owner. */
-enum running_verdict running_may_start(
-    const struct running *running, const char *user, const char *script, bool is_server);
+/*
+ * Whether a job may start: what it runs runs once at a time, for the server or for who started it, which is a
+ * chat where it is nobody known.
+ */
+enum running_verdict running_may_start(const struct running *running, const struct store_job *wanted);
+
+/* Whether who is linked as user ("": nobody) and writes in chat started it. */
+bool running_is_of(const struct store_job *job, const char *user, int64_t chat);
 
 size_t running_count(const struct running *running);
-/* The user's jobs by number, borrowed, at most RUNNING_PER_USER. Returns how many. */
-size_t running_of_user(
-    const struct running *running, const char *user, const struct store_job *jobs[RUNNING_PER_USER]);
+/* The jobs by number, as running_is_of has it, borrowed, at most RUNNING_PER_USER. Returns how many. */
+size_t running_of(const struct running *running, const char *user, int64_t chat,
+    const struct store_job *jobs[RUNNING_PER_USER]);
 /* NULL: it has ended. */
 const struct store_job *running_find(const struct running *running, int64_t id);
 

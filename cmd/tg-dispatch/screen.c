@@ -484,7 +484,25 @@ static bool is_anything_to_see(const struct screen *screen)
 	return false;
 }
 
-void screen_end(struct screen *screen, const char *last_line, bool quiet, int64_t now_ms)
+static bool is_anything_shown(const struct screen *screen)
+{
+	for (size_t i = 0; i < screen->count; i++) {
+		if (screen->parts[i].shown_text != NULL)
+			return true;
+	}
+	return false;
+}
+
+static bool needs_line(const struct screen *screen, enum screen_line when)
+{
+	if (when == SCREEN_LINE_WITH_OUTPUT)
+		return is_anything_to_see(screen);
+	if (when == SCREEN_LINE_UNLESS_PLAIN)
+		return !is_anything_to_see(screen) || is_anything_shown(screen) || screen->has_rest;
+	return true;
+}
+
+void screen_end(struct screen *screen, const char *last_line, enum screen_line when, int64_t now_ms)
 {
 	const struct part *part;
 	size_t len = strlen(last_line);
@@ -494,7 +512,7 @@ void screen_end(struct screen *screen, const char *last_line, bool quiet, int64_
 	settle(screen, screen->open.len);
 	screen->ended = true;
 	screen->in_round = false;
-	if (quiet && !is_anything_to_see(screen))
+	if (!needs_line(screen, when))
 		return;
 	free(screen->last_line);
 	screen->last_line = xstrndup(last_line, characters_length(last_line, len, SCREEN_WORDS_CHARACTERS));

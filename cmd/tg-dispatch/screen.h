@@ -43,11 +43,18 @@ void screen_free(struct screen *screen);
 /* A piece of output as it came; of stdout and stderr alike, in their order. */
 void screen_output(struct screen *screen, const char *data, size_t len, int64_t now_ms);
 
+/* When the last line is said. */
+enum screen_line {
+	SCREEN_LINE_ALWAYS,
+	SCREEN_LINE_WITH_OUTPUT,  /* without any output nothing need be said */
+	SCREEN_LINE_UNLESS_PLAIN, /* output that comes at once, at the end, speaks for itself */
+};
+
 /*
  * The script has ended; last_line says how. It is the last line of the last message, or, where there is a
- * rest, for the caption of the document. quiet: without any output nothing need be said.
+ * rest, for the caption of the document.
  */
-void screen_end(struct screen *screen, const char *last_line, bool quiet, int64_t now_ms);
+void screen_end(struct screen *screen, const char *last_line, enum screen_line when, int64_t now_ms);
 
 struct screen_message {
 	int64_t part;	   /* from 1; one that came before is edited */

@@ -1,4 +1,4 @@
-/* The commands and buttons around scripts: /scripts, /run, /jobs, /stop. */
+/* The commands and buttons around scripts: /scripts, /run, /jobs, /stop, and rows with a script. */
 #include "commands.h"
 
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include "reply.h"
 #include "running.h"
 #include "script.h"
+#include "scripts.h"
 #include "text.h"
 #include "xalloc.h"
 
@@ -269,14 +270,34 @@ static int say_about(
 	return request_answer(request, text, values, error);
 }
 
-/* The job is kept together with the answer, so that the update, when it comes again, does not start another.
- */
-static int start(struct request *request, const char *script, bool is_server, struct error *error)
+/* "": somebody without a link. */
+static const char *user_of(const struct request *request)
 {
-	const char *user = request->caller->link.user;
+	return request->caller->linked ? request->caller->link.user : "";
+}
+
+static void fill_job(
+    const struct request *request, const char *name, enum scripts_kind kind, struct store_job *job)
+{
+	const struct store_link *link = &request->caller->link;
+
+	*job = (struct store_job){.chat = request->update->chat,
+	    .thread = request->update->thread,
+	    .is_server = kind == SCRIPTS_SERVER,
+	    .is_program = kind == SCRIPTS_PROGRAM,
+	    .started_ms = request->now_ms};
+	if (request->caller->linked && link->chat != request->update->chat)
+		job->link_chat = link->chat;
+	snprintf(job->user, sizeof job->user, "%s", user_of(request));
+	snprintf(job->script, sizeof job->script, "%s", name);
+}
+
+int scripts_start(struct request *request, const char *script, enum scripts_kind kind, struct error *error)
+{
 	struct store_job *job = &request->wish->job;
 
-	switch (running_may_start(request->running, user, script, is_server)) {
+	fill_job(request, script, kind, job);
+	switch (running_may_start(request->running, job)) {
 	case RUNNING_ALLOWED:
 		break;
 	case RUNNING_BUSY:
@@ -286,12 +307,7 @@ static int start(struct request *request, const char *script, bool is_server, st
 	case RUNNING_FULL:
 		return say_away(request, error);
 	}
-	*job = (struct store_job){.chat = request->update->chat,
-	    .thread = request->update->thread,
-	    .is_server = is_server,
-	    .started_ms = request->now_ms};
-	snprintf(job->user, sizeof job->user, "%s", user);
-	snprintf(job->script, sizeof job->script, "%s", script);
+	/* So that the update, when it comes again, does not start another. */
 	if (store_job_add(request->txn, job, error) != 0)
 		return -1;
 	request->changed = true;
@@ -302,23 +318,26 @@ static int start(struct request *request, const char *script, bool is_server, st
 	return say_about(request, TEXT_RUN_STARTED, script, "started", error);
 }
 
-/* The words of a message after its command; the first is a name. */
-static struct json_object *words_after(const char *text)
+static struct json_object *split_words(const char *text)
 {
 	static const char white_space[] = " \t\r\n\v\f";
 	struct json_object *words = json_object_new_array();
-	struct command_line line;
 
-	if (!command_parse(text, &line))
-		return words;
-	for (text = line.args + strspn(line.args, white_space); *text != '\0';
-	     text += strspn(text, white_space)) {
+	for (text += strspn(text, white_space); *text != '\0'; text += strspn(text, white_space)) {
 		size_t len = strcspn(text, white_space);
 
 		json_object_array_add(words, json_object_new_string_len(text, (int)len));
 		text += len;
 	}
 	return words;
+}
+
+/* The words of a message after its command. */
+static struct json_object *words_after(const char *text)
+{
+	struct command_line line;
+
+	return command_parse(text, &line) ? split_words(line.args) : json_object_new_array();
 }
 
 static const char *word_at(struct json_object *words, size_t i)
@@ -386,7 +405,7 @@ static int run_own(struct request *request, const char *name, struct error *erro
 	find_entries(request, &entries);
 	entry = name != NULL ? find_entry(&entries, name) : NULL;
 	if (entry != NULL)
-		result = start(request, entry->name, false, error);
+		result = scripts_start(request, entry->name, SCRIPTS_OWN, error);
 	else
 		result = tell_names(request, &entries, name, error);
 	free(entries.items);
@@ -404,12 +423,49 @@ int scripts_run(struct request *request, struct error *error)
 	words = words_after(request->update->text);
 	name = word_at(words, 0);
 	server = name != NULL ? find_server_script(request, name) : NULL;
-	result = server != NULL ? start(request, server, true, error) : run_own(request, name, error);
+	result = server != NULL ? scripts_start(request, server, SCRIPTS_SERVER, error)
+				: run_own(request, name, error);
 	if (result == 0 && request->wish->kind == WISH_RUN && json_object_array_length(words) > 1) {
 		(void)json_object_array_del_idx(words, 0, 1);
 		request->wish->args = json_object_get(words);
 	}
 	json_object_put(words);
+	return result;
+}
+
+/* What a row's script is given: what follows the command, the target of a button, the words of a text. */
+static struct json_object *words_for_row(const struct request *request)
+{
+	const char *text = request->update->text;
+	struct json_object *words;
+
+	if (request->update->kind == UPDATE_TAP) {
+		words = json_object_new_array();
+		if (request->target != NULL && request->target[0] != '\0')
+			json_object_array_add(words, json_object_new_string(request->target));
+		return words;
+	}
+	if (text == NULL)
+		return json_object_new_array();
+	return request->command == request->table->text ? split_words(text) : words_after(text);
+}
+
+int commands_script(struct request *request, struct error *error)
+{
+	const char *name = request->command->route->script;
+	bool is_server = find_server_script(request, name) != NULL;
+	int result;
+
+	if (!request->caller->linked) {
+		request->outcome = "not linked";
+		return request_answer(request, TEXT_NOT_PERMITTED, NULL, error);
+	}
+	if (request->running == NULL)
+		return say_away(request, error);
+	result =
+	    is_server ? scripts_start(request, name, SCRIPTS_SERVER, error) : run_own(request, name, error);
+	if (result == 0 && request->wish->kind == WISH_RUN && !is_server)
+		request->wish->args = words_for_row(request);
 	return result;
 }
 
@@ -426,12 +482,12 @@ int scripts_run_button(struct request *request, struct error *error)
 	if (found == 0 || strcmp(button.user, request->caller->link.user) != 0)
 		return say_about(request, TEXT_BUTTON_GONE, "", "gone", error);
 	if (strcmp(button.action, action_own) == 0)
-		return start(request, button.target, false, error);
+		return scripts_start(request, button.target, SCRIPTS_OWN, error);
 	if (strcmp(button.action, action_server) != 0)
 		return say_about(request, TEXT_BUTTON_GONE, "", "gone", error);
 	if (find_server_script(request, button.target) == NULL)
 		return say_about(request, TEXT_NOT_PERMITTED, "", "denied", error);
-	return start(request, button.target, true, error);
+	return scripts_start(request, button.target, SCRIPTS_SERVER, error);
 }
 
 /* ---- /jobs and /stop ---- */
@@ -440,7 +496,7 @@ static size_t own_jobs(const struct request *request, const struct store_job *jo
 {
 	if (request->running == NULL)
 		return 0;
-	return running_of_user(request->running, request->caller->link.user, jobs);
+	return running_of(request->running, user_of(request), request->update->chat, jobs);
 }
 
 static void add_stop_button(
@@ -568,7 +624,7 @@ int scripts_stop_button(struct request *request, struct error *error)
 		job = running_find(request->running, id);
 	if (job == NULL)
 		return say_about(request, TEXT_STOP_OVER, "", "over", error);
-	if (strcmp(job->user, request->caller->link.user) != 0)
+	if (!running_is_of(job, user_of(request), request->update->chat))
 		return say_about(request, TEXT_BUTTON_GONE, "", "gone", error);
 	return stop(request, job, error);
 }

@@ -274,7 +274,8 @@ static void start_job(struct service *service, const struct wish *wish)
 	int64_t now_ms = clock_monotonic_ms();
 
 	running_add(service->running, config, &wish->job, now_ms);
-	if (!executor_run(service->executor, &wish->job, wish->args))
+	if (!(wish->section != NULL ? executor_exec(service->executor, &wish->job, wish->section, wish->args)
+				    : executor_run(service->executor, &wish->job, wish->args)))
 		(void)running_event(service->running, config, &failed, now_ms);
 }
 

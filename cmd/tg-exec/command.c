@@ -84,6 +84,12 @@ static const struct config_route *find_route(const struct config *config, const 
 	} else if (strcmp(request->section, "callbacks") == 0) {
 		routes = config->callbacks;
 		count = config->callbacks_count;
+	} else if (strcmp(request->section, "text") == 0 && config->text.name != NULL) {
+		routes = &config->text;
+		count = 1;
+	} else if (strcmp(request->section, "files") == 0 && config->files.name != NULL) {
+		routes = &config->files;
+		count = 1;
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(routes[i].name, request->name) == 0)

@@ -132,7 +132,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		pass(&chat, screen, data[done] * 4);
 		done += len;
 	}
-	screen_end(screen, "exit status 0", false, chat.now_ms);
+	screen_end(screen, "exit status 0", SCREEN_LINE_ALWAYS, chat.now_ms);
 	look(&chat, screen);
 	pass(&chat, screen, 10000);
 	FUZZ_MUST(screen_is_told(screen) && screen_is_done(screen) && chat.parts > 0);

@@ -146,6 +146,7 @@ static const struct config configuration = {.server_scripts = scripts,
     .commands_count = COUNT(commands),
     .callbacks = callbacks,
     .callbacks_count = COUNT(callbacks),
+    .text = {.name = "text", .exec = {df_argv, 1}},
     .scripts = {.timeout_ms = 60000}};
 
 /* The command for a line, as uid; its words, or "!" and the error. */
@@ -234,6 +235,8 @@ static void programs_are_those_of_the_configuration(void **state)
 	(void)state;
 	expect_program("commands", "uptime", "/usr/bin/uptime|-p");
 	expect_program("callbacks", "DF", "/usr/bin/df");
+	expect_program("text", "text", "/usr/bin/df");
+	expect_program("files", "files", "!The server knows no such program any more");
 	expect_program("callbacks", "uptime", "!The server knows no such program any more");
 	expect_program("commands", "own", "!The server knows no such program any more");
 	expect_program("commands", "/bin/sh", "!The server knows no such program any more");

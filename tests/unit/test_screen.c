@@ -124,10 +124,10 @@ static void print_at(struct chat *chat, int64_t now_ms, const char *text)
 	look(chat);
 }
 
-static void end_at(struct chat *chat, int64_t now_ms, const char *line, bool quiet)
+static void end_at(struct chat *chat, int64_t now_ms, const char *line, enum screen_line when)
 {
 	pass_to(chat, now_ms);
-	screen_end(chat->screen, line, quiet, now_ms);
+	screen_end(chat->screen, line, when, now_ms);
 	look(chat);
 }
 
@@ -179,7 +179,7 @@ static void what_ends_at_once_is_one_message(void **state)
 
 	print_at(chat, 50, "one\n");
 	print_at(chat, 400, "two\n\n");
-	end_at(chat, 900, "exit status 0", false);
+	end_at(chat, 900, "exit status 0", SCREEN_LINE_ALWAYS);
 	assert_int_equal(chat->sends, 1);
 	assert_string_equal(chat->texts[0], "one\ntwo\nexit status 0");
 	assert_int_equal(chat->pre_bytes[0], 7);
@@ -194,9 +194,43 @@ static void without_output_the_last_line_is_the_message(void **state)
 	struct chat *chat = *state;
 
 	print_at(chat, 50, " \n\n\t\n\xe2\x80\x8b\n");
-	end_at(chat, 100, "exit status 3", false);
+	end_at(chat, 100, "exit status 3", SCREEN_LINE_ALWAYS);
 	assert_string_equal(chat->texts[0], "exit status 3");
 	assert_int_equal(chat->pre_bytes[0], 0);
+	finish(chat);
+}
+
+/* A program that says at once what it has to say, and no more. */
+static void plain_output_speaks_for_itself(void **state)
+{
+	struct chat *chat = *state;
+
+	print_at(chat, 50, "up 6 days\n");
+	end_at(chat, 60, "exit status 0", SCREEN_LINE_UNLESS_PLAIN);
+	assert_string_equal(chat->texts[0], "up 6 days");
+	assert_int_equal(chat->pre_bytes[0], 9);
+	finish(chat);
+	assert_int_equal(chat->sends, 1);
+}
+
+static void without_output_an_end_is_said(void **state)
+{
+	struct chat *chat = *state;
+
+	print_at(chat, 50, "\n");
+	end_at(chat, 60, "exit status 0", SCREEN_LINE_UNLESS_PLAIN);
+	assert_string_equal(chat->texts[0], "exit status 0");
+	finish(chat);
+}
+
+static void what_was_shown_live_has_an_end(void **state)
+{
+	struct chat *chat = *state;
+
+	print_at(chat, 50, "one\n");
+	pass_to(chat, 2000);
+	end_at(chat, 4000, "exit status 0", SCREEN_LINE_UNLESS_PLAIN);
+	assert_string_equal(chat->texts[0], "one\nexit status 0");
 	finish(chat);
 }
 
@@ -205,7 +239,7 @@ static void what_need_not_be_said_is_not_said(void **state)
 	struct chat *chat = *state;
 
 	print_at(chat, 50, "\n");
-	end_at(chat, 100, "exit status 0", true);
+	end_at(chat, 100, "exit status 0", SCREEN_LINE_WITH_OUTPUT);
 	finish(chat);
 	assert_int_equal(chat->sends, 0);
 }
@@ -217,7 +251,7 @@ static void a_quiet_end_takes_the_button_away(void **state)
 	pass_to(chat, 3500);
 	assert_string_equal(chat->texts[0], "runs");
 	assert_true(chat->live[0]);
-	end_at(chat, 3500, "exit status 0", true);
+	end_at(chat, 3500, "exit status 0", SCREEN_LINE_WITH_OUTPUT);
 	finish(chat);
 	assert_int_equal(chat->sends, 1);
 	assert_string_equal(chat->texts[0], "has ended");
@@ -239,7 +273,7 @@ static void silence_is_said_to_be_running(void **state)
 	pass_to(chat, 60000 + SCREEN_SETTLE_MS);
 	assert_string_equal(chat->texts[0], "here");
 	assert_true(chat->live[0]);
-	end_at(chat, 70000, "exit status 0", false);
+	end_at(chat, 70000, "exit status 0", SCREEN_LINE_ALWAYS);
 	assert_string_equal(chat->texts[0], "here\nexit status 0");
 	finish(chat);
 	assert_int_equal(chat->sends, 1);
@@ -256,7 +290,7 @@ static void a_steady_flow_is_an_edit_every_two_seconds(void **state)
 		buf_add_text(&all, line);
 		print_at(chat, 100 * i, line);
 	}
-	end_at(chat, 60000, "exit status 0", false);
+	end_at(chat, 60000, "exit status 0", SCREEN_LINE_ALWAYS);
 	assert_true(chat->now_ms - chat->last_ms <= SCREEN_EDIT_MS);
 	finish(chat);
 	check_output(chat, buf_text(&all));
@@ -280,7 +314,7 @@ static void the_end_is_an_edit_where_that_is_soon_allowed(void **state)
 	pass_to(chat, 1000);
 	assert_string_equal(chat->texts[0], "one");
 	print_at(chat, 2400, "two\n");
-	end_at(chat, 1000 + SCREEN_EDIT_MS - SCREEN_PATIENCE_MS, "exit status 0", false);
+	end_at(chat, 1000 + SCREEN_EDIT_MS - SCREEN_PATIENCE_MS, "exit status 0", SCREEN_LINE_ALWAYS);
 	assert_false(screen_is_told(chat->screen));
 	pass_to(chat, 1000 + SCREEN_EDIT_MS);
 	assert_true(screen_is_told(chat->screen));
@@ -297,7 +331,7 @@ static void the_end_is_a_message_of_its_own_where_it_is_not(void **state)
 	pass_to(chat, 1000);
 	assert_string_equal(chat->texts[0], "one\ntw");
 	print_at(chat, 1100, "o\nthree\n");
-	end_at(chat, 1200, "exit status 0", false);
+	end_at(chat, 1200, "exit status 0", SCREEN_LINE_ALWAYS);
 	assert_int_equal(chat->now_ms, 1200);
 	assert_string_equal(chat->texts[1], "two\nthree\nexit status 0");
 	assert_true(screen_is_told(chat->screen));
@@ -317,7 +351,7 @@ static void an_end_without_more_output_is_the_last_line_alone(void **state)
 
 	print_at(chat, 0, "one\n");
 	pass_to(chat, 1000);
-	end_at(chat, 1200, "exit status 0", false);
+	end_at(chat, 1200, "exit status 0", SCREEN_LINE_ALWAYS);
 	assert_string_equal(chat->texts[1], "exit status 0");
 	finish(chat);
 	assert_string_equal(chat->texts[0], "one");
@@ -330,7 +364,7 @@ static void output_after_the_word_that_it_runs_takes_its_place_or_stands_alone(v
 
 	pass_to(chat, 3000);
 	print_at(chat, 3100, "late\n");
-	end_at(chat, 3200, "exit status 0", false);
+	end_at(chat, 3200, "exit status 0", SCREEN_LINE_ALWAYS);
 	assert_string_equal(chat->texts[1], "late\nexit status 0");
 	finish(chat);
 	assert_string_equal(chat->texts[0], "has ended");
@@ -350,7 +384,7 @@ static void a_progress_bar_shows_its_last_state(void **state)
 	pass_to(chat, 10000 + 2 * SCREEN_EDIT_MS);
 	assert_string_equal(chat->texts[0], "start\n100%");
 	print_at(chat, 20000, "\r\n");
-	end_at(chat, 20000, "exit status 0", false);
+	end_at(chat, 20000, "exit status 0", SCREEN_LINE_ALWAYS);
 	assert_string_equal(chat->texts[0], "start\n100%\nexit status 0");
 	finish(chat);
 	assert_int_equal(chat->sends, 1);
@@ -363,7 +397,7 @@ static void a_progress_bar_that_changes_at_the_end_is_shown_once(void **state)
 	print_at(chat, 0, "45%");
 	pass_to(chat, 1000);
 	print_at(chat, 1100, "\r100%\n");
-	end_at(chat, 1200, "exit status 0", false);
+	end_at(chat, 1200, "exit status 0", SCREEN_LINE_ALWAYS);
 	assert_string_equal(chat->texts[1], "exit status 0");
 	finish(chat);
 	assert_string_equal(chat->texts[0], "100%");
@@ -387,7 +421,7 @@ static void one_endless_line_is_cut_and_the_rest_goes_into_a_document(void **sta
 	}
 	pass_to(chat, 5000);
 	assert_true(chat->live[chat->parts - 1]);
-	end_at(chat, 5000, "exit status 0", false);
+	end_at(chat, 5000, "exit status 0", SCREEN_LINE_ALWAYS);
 	assert_true(screen_has_rest(chat->screen));
 	assert_string_equal(screen_last_line(chat->screen), "exit status 0");
 	finish(chat);
@@ -411,7 +445,7 @@ static void a_rest_without_anything_to_see_is_none(void **state)
 	print_at(chat, 0, line);
 	print_at(chat, 10, "\n");
 	print_at(chat, 5000, "  \n");
-	end_at(chat, 9000, "exit status 0", false);
+	end_at(chat, 9000, "exit status 0", SCREEN_LINE_ALWAYS);
 	assert_false(screen_has_rest(chat->screen));
 	finish(chat);
 	assert_true(strstr(chat->texts[chat->parts - 1], "x\nexit status 0") != NULL);
@@ -430,7 +464,7 @@ static void lines_above_the_total_go_whole_into_the_rest(void **state)
 	}
 	screen_output(chat->screen, all.data, all.len, 0);
 	look(chat);
-	end_at(chat, 100, "exit status 0", false);
+	end_at(chat, 100, "exit status 0", SCREEN_LINE_ALWAYS);
 	assert_true(screen_is_told(chat->screen));
 	finish(chat);
 	check_output(chat, buf_text(&all));
@@ -449,7 +483,7 @@ static void emoji_are_counted_as_telegram_counts_them(void **state)
 	for (int i = 0; i < 4000; i++)
 		buf_add_text(&all, "\xf0\x9f\x98\x80");
 	screen_output(chat->screen, all.data, all.len, 0);
-	end_at(chat, 100, "exit status 0", false);
+	end_at(chat, 100, "exit status 0", SCREEN_LINE_ALWAYS);
 	finish(chat);
 	assert_int_equal(chat->pre_bytes[0], 4 * SCREEN_PART_CHARACTERS);
 	check_output(chat, buf_text(&all));
@@ -470,7 +504,7 @@ static void white_space_without_end_is_no_message(void **state)
 	assert_int_equal(chat->sends, 1);
 	assert_string_equal(chat->texts[0], "runs");
 	print_at(chat, chat->now_ms, "word");
-	end_at(chat, chat->now_ms + 100, "exit status 0", false);
+	end_at(chat, chat->now_ms + 100, "exit status 0", SCREEN_LINE_ALWAYS);
 	finish(chat);
 	assert_non_null(strstr(chat->texts[chat->parts - 1], "word\nexit status 0"));
 	buf_free(&all);
@@ -482,7 +516,7 @@ static void what_breaks_other_bots_is_shown_as_it_is(void **state)
 
 	print_at(chat, 0, "```\n<b>_*`\\ \x1b[31mred\x1b[0m \x1b]0;title\x07 \xff\xfe nul:");
 	screen_output(chat->screen, "\0.\n", 3, 10);
-	end_at(chat, 20, "exit status 0", false);
+	end_at(chat, 20, "exit status 0", SCREEN_LINE_ALWAYS);
 	assert_string_equal(
 	    chat->texts[0], "```\n<b>_*`\\ red  \xef\xbf\xbd\xef\xbf\xbd nul:.\nexit status 0");
 	finish(chat);
@@ -499,7 +533,7 @@ static void a_long_last_line_does_not_make_the_message_too_long(void **state)
 	for (int i = 0; i < SCREEN_PART_CHARACTERS; i++)
 		buf_add_text(&all, "x");
 	screen_output(chat->screen, all.data, all.len, 0);
-	end_at(chat, 20, words, false);
+	end_at(chat, 20, words, SCREEN_LINE_ALWAYS);
 	finish(chat);
 	assert_int_equal(chat->parts, 1);
 	free(words);
@@ -538,7 +572,7 @@ static void whatever_is_printed_is_seen_once_and_in_order(void **state)
 		setup(&chat);
 		for (uint32_t i = draw(&next, 60); i > 0; i--)
 			print_anything(chat, &all, &next);
-		end_at(chat, ((struct chat *)chat)->now_ms + draw(&next, 3000), "end", false);
+		end_at(chat, ((struct chat *)chat)->now_ms + draw(&next, 3000), "end", SCREEN_LINE_ALWAYS);
 		finish(chat);
 		check_output(chat, buf_text(&all));
 		teardown(&chat);
@@ -553,6 +587,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(what_ends_at_once_is_one_message),
 	    TEST(without_output_the_last_line_is_the_message),
+	    TEST(plain_output_speaks_for_itself),
+	    TEST(without_output_an_end_is_said),
+	    TEST(what_was_shown_live_has_an_end),
 	    TEST(what_need_not_be_said_is_not_said),
 	    TEST(a_quiet_end_takes_the_button_away),
 	    TEST(silence_is_said_to_be_running),

@@ -22,6 +22,7 @@
 #include "tg-dispatch/running.h"
 #include "tg-dispatch/screen.h"
 #include "tg-dispatch/suspended.h"
+#include "tg-dispatch/table.h"
 #include "xalloc.h"
 
 enum { MAP_BYTES = 16 << 20, NOW_MS = 60000 };
@@ -498,6 +499,152 @@ static void what_runs_is_listed_and_stopped_by_its_owner(void **state)
 	assert_said(f, "no longer valid");
 }
 
+/* ---- rows of the configuration ---- */
+
+static char *both[] = {"private", "group"}, *argv[] = {"/usr/bin/uptime", NULL};
+static struct config_route routes[] = {
+    {.name = "uptime", .access = "anyone", .where = {both, 2}, .exec = {argv, 1}, .description = "x"},
+    {.name = "disk", .access = "linked", .where = {both, 2}, .script = "disk.sh", .description = "x"},
+    {.name = "backup", .access = "linked", .where = {both, 1}, .script = "backup", .description = "x"},
+    {.name = "open", .access = "anyone", .where = {both, 1}, .script = "disk.sh", .description = "x"}};
+static struct config_route actions[] = {
+    {.name = "DF", .access = "linked", .where = {both, 1}, .exec = {argv, 1}},
+    {.name = "OWN", .access = "linked", .where = {both, 1}, .script = "disk.sh"}};
+
+static void use_routes(struct fixture *f, struct command_table **table)
+{
+	f->config.commands = routes;
+	f->config.commands_count = COUNT(routes);
+	f->config.callbacks = actions;
+	f->config.callbacks_count = COUNT(actions);
+	f->config.text = (struct config_route){
+	    .name = "text", .access = "linked", .where = {both, 1}, .script = "note.sh"};
+	assert_int_equal(table_new(&f->config, table, &f->error), 0);
+	f->dispatch.table = *table;
+}
+
+static int say_in_group(struct fixture *f, int64_t user, const char *text, const char *scripts)
+{
+	char *update = xasprintf("{\"update_id\":%lld,\"message\":{\"message_id\":5,\"chat\":{\"id\":-9,"
+				 "\"type\":\"group\"},\"from\":{\"id\":%lld},\"text\":\"%s\"}}",
+	    (long long)++f->update_id, (long long)user, text);
+	int result;
+
+	f->listed = user == 1 ? "root" : "daemon";
+	result = handle(f, update, scripts);
+	free(update);
+	return result;
+}
+
+static const char *show(struct fixture *f, int64_t now_ms, int64_t *orphan);
+static void print(struct fixture *f, int64_t job, const char *text, int64_t now_ms);
+
+static void a_row_starts_its_program_with_what_was_asked(void **state)
+{
+	struct fixture *f = *state;
+	struct command_table *table;
+
+	use_routes(f, &table);
+	run(f, 1, "/uptime -a; b", NULL);
+	assert_true(f->wish.job.is_program && !f->wish.job.is_server);
+	assert_string_equal(f->wish.job.script, "uptime");
+	assert_string_equal(f->wish.section, "commands");
+	assert_string_equal(json_text(f->wish.args, "user"), "root");
+	assert_string_equal(json_text(f->wish.args, "args"), "-a; b");
+	assert_int_equal(json_int64(f->wish.args, "chat_id"), 1);
+	/* Once at a time for a person; a script of that name would be another thing. */
+	say(f, 1, "/uptime", NULL);
+	assert_int_equal(f->wish.kind, WISH_NOTHING);
+	assert_said(f, "uptime is running already");
+	tap(f, 1, "DF:/dev/sda1");
+	start(f);
+	assert_string_equal(f->wish.section, "callbacks");
+	assert_string_equal(json_text(f->wish.args, "target"), "/dev/sda1");
+	assert_said(f, "DF starts.");
+	/* Whoever nobody knows is counted by the chat. */
+	run(f, 7, "/uptime", NULL);
+	assert_string_equal(f->wish.job.user, "");
+	say(f, 7, "/uptime", NULL);
+	assert_int_equal(f->wish.kind, WISH_NOTHING);
+	run(f, 8, "/uptime", NULL);
+	f->dispatch.running = NULL;
+	say(f, 2, "/uptime", NULL);
+	assert_int_equal(f->wish.kind, WISH_NOTHING);
+	assert_said(f, "cannot be run right now");
+	table_free(table);
+}
+
+static void a_program_is_told_of_in_the_chat_it_was_asked_in(void **state)
+{
+	struct fixture *f = *state;
+	struct command_table *table;
+	struct executor_event end;
+	int64_t job, orphan;
+	char data[32];
+
+	use_routes(f, &table);
+	/* Short and well: what it prints, and nothing else. */
+	job = run(f, 7, "/uptime", NULL);
+	print(f, job, "up\n", 0);
+	end = finished(job);
+	running_event(f->running, &f->config, &end, 10);
+	show(f, 20, &orphan);
+	assert_said(f, "\"text\":\"up\",\"entities\":[{\"type\":\"pre\"");
+	/* In a group by somebody with a link: the group has none. */
+	assert_int_equal(say_in_group(f, 1, "/uptime", NULL), 0);
+	job = start(f);
+	assert_string_equal(f->wish.job.user, "root");
+	print(f, job, "up\n", 100);
+	show(f, 2000, &orphan);
+	assert_said(f, "\"chat_id\":-9");
+	assert_int_equal(orphan, 0);
+	snprintf(data, sizeof data, "stop:%lld", (long long)job);
+	tap_in(f, 2, "group", data, NULL);
+	assert_int_equal(f->wish.kind, WISH_NOTHING);
+	assert_said(f, "no longer valid");
+	tap_in(f, 1, "group", data, NULL);
+	assert_int_equal(f->wish.kind, WISH_STOP);
+	put_link(f, 1, "daemon");
+	print(f, job, "more\n", 2100);
+	show(f, 9000, &orphan);
+	assert_int_equal(orphan, job);
+	table_free(table);
+}
+
+static void a_row_runs_the_script_that_it_names(void **state)
+{
+	struct fixture *f = *state;
+	struct command_table *table;
+
+	use_routes(f, &table);
+	f->server_scripts[0] = (struct config_server_script){.name = "backup", .access = "operator"};
+	f->config.server_scripts = f->server_scripts;
+	f->config.server_scripts_count = 1;
+	assert_int_equal(say(f, 1, "/disk a b", NULL), 1);
+	assert_int_equal(f->wish.kind, WISH_LIST);
+	run(f, 1, "/disk a b", DISK);
+	assert_string_equal(f->wish.job.script, "disk.sh");
+	assert_false(f->wish.job.is_program);
+	assert_null(f->wish.section);
+	assert_string_equal(json_line(f->wish.args), "[\"a\",\"b\"]");
+	run(f, 1, "/backup now", NULL);
+	assert_true(f->wish.job.is_server);
+	assert_null(f->wish.args);
+	/* Who may not run that of the server has perhaps one of his own. */
+	run(f, 2, "/backup", "[{\"name\":\"backup\"}]");
+	assert_false(f->wish.job.is_server);
+	run(f, 2, "milk  and\\nbread", "[{\"name\":\"note.sh\"}]");
+	assert_string_equal(json_line(f->wish.args), "[\"milk\",\"and\",\"bread\"]");
+	f->listed = "daemon";
+	assert_int_equal(say_in_group(f, 2, "/disk", DISK), 0);
+	assert_true(f->wish.job.chat == -9 && f->wish.job.link_chat == 2);
+	assert_int_equal(tap_in(f, 1, "private", "OWN:x y", DISK), 0);
+	assert_int_equal(f->wish.kind, WISH_NOTHING); /* it runs already */
+	say(f, 7, "/open", NULL);
+	assert_int_equal(f->wish.kind, WISH_NOTHING);
+	table_free(table);
+}
+
 /* ---- jobs ---- */
 
 /* What a chat is told now. */
@@ -854,6 +1001,9 @@ int main(void)
 	    TEST(a_button_runs_what_it_was_shown_for_and_only_for_its_owner),
 	    TEST(scripts_of_the_server_are_for_those_who_may),
 	    TEST(what_runs_is_listed_and_stopped_by_its_owner),
+	    TEST(a_row_starts_its_program_with_what_was_asked),
+	    TEST(a_program_is_told_of_in_the_chat_it_was_asked_in),
+	    TEST(a_row_runs_the_script_that_it_names),
 	    TEST(the_end_of_a_job_is_said_in_words),
 	    TEST(a_live_message_has_a_key_and_a_button_that_its_end_takes_away),
 	    TEST(a_chat_that_is_unlinked_hears_no_more),

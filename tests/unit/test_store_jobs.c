@@ -109,6 +109,28 @@ static void a_job_is_found_again_as_it_was_and_its_number_is_not_given_twice(voi
 	assert_true(second > first);
 }
 
+/* Somebody without a link may start one, and in a group it is somebody's link that is not the chat's. */
+static void a_program_is_found_again_as_it_was(void **state)
+{
+	struct fixture *f = *state;
+	struct store_job strange = {.chat = 5, .script = "uptime", .is_program = true, .started_ms = 1},
+			 shared = {
+			     .chat = -5, .user = "alice", .link_chat = 7, .script = "df", .is_program = true};
+	struct store_job job;
+
+	assert_int_equal(store_job_add(f->txn, &strange, &f->error), 0);
+	assert_int_equal(store_job_add(f->txn, &shared, &f->error), 0);
+	reopen(f);
+	assert_string_equal(findings(f), "");
+	assert_int_equal(store_job_next(f->txn, 0, &job, &f->error), 1);
+	assert_string_equal(job.user, "");
+	assert_string_equal(job.script, "uptime");
+	assert_true(job.is_program && !job.is_server && job.link_chat == 0);
+	assert_int_equal(store_job_next(f->txn, job.id, &job, &f->error), 1);
+	assert_string_equal(job.user, "alice");
+	assert_true(job.is_program && job.link_chat == 7);
+}
+
 static void an_interrupted_job_says_so_and_an_unknown_one_is_not_made(void **state)
 {
 	struct fixture *f = *state;
@@ -270,11 +292,13 @@ static void a_damaged_job_or_button_is_found(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(a_job_is_found_again_as_it_was_and_its_number_is_not_given_twice),
+	    TEST(a_program_is_found_again_as_it_was),
 	    TEST(an_interrupted_job_says_so_and_an_unknown_one_is_not_made),
 	    TEST(the_longest_names_fit_into_a_job),
 	    TEST(a_button_has_the_same_id_for_ever_and_another_one_another),

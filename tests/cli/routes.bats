@@ -1,0 +1,69 @@
+#!/usr/bin/env bats
+# Why: a row of the configuration is all that an operator writes. What it leads to has to be what people see: a
+# program's output in the chat and nothing of theirs in its arguments, a menu of what each of them may use, and one
+# line for each mistake before the bot runs with it.
+
+load helper
+
+teardown() {
+	stop_all
+}
+
+# shown JQ [CHAT]: what the bot has said, for jq.
+shown() {
+	sim GET "/sim/chat?id=${2:-1}" | jq -r "[.messages[] | select(.from == \"bot\")] | $1"
+}
+
+wait_shown() {
+	wait_until 15 has_shown "$@" || { sim GET "/sim/chat?id=${2:-1}" >&2; return 1; }
+}
+
+has_shown() {
+	[[ $(shown "$@") == true ]]
+}
+
+@test "a row runs its program for who may, with what was asked on standard input alone" {
+	start_sim
+	printf '#!/bin/sh\necho "$#:$*"; cat; echo bad >&2; exit 3\n' >"$DIR/all"
+	chmod +x "$DIR/all"
+	write_config "access: {groups: [], operators: [$(id -un)]}
+delivery: {overall_per_second: 0, chat_per_second: 0}
+commands:
+  - {command: up, description: Up, access: anyone, where: [private, group], exec: [/bin/echo, up 6 days]}
+  - {command: all, description: All, access: operator, exec: [$DIR/all, 'a b']}
+  - {command: gone, description: Gone, access: operator, exec: [$DIR/gone]}
+  - {command: long, description: Long, access: anyone, exec: [/bin/sh, -c, 'echo begun; exec sleep 600']}
+callbacks:
+  - {action: STATE, access: operator, exec: [/bin/cat]}"
+	start_sendd
+	start_bot
+	# Somebody whom nobody knows: what is for anyone, as one message without a word of ours, and nothing else.
+	say 5 /up
+	wait_chat 5 'up 6 days'
+	[[ $(shown '.[0].text' 5) == 'up 6 days' && $(shown '.[0].entities[0].type' 5) == pre ]]
+	say 5 '/all x'
+	wait_chat 5 'Access denied'
+	link_account 1
+	say 1 '/all $(id) "x"
+two'
+	wait_chat 1 'exit status 3'
+	[[ $(shown '.[-1].text') == '1:a b
+{"request_id":"u'*'"chat_id":1,"user":"'$(id -un)'","command":"all","args":"$(id) \"x\"\ntwo"}
+bad
+all: exit status 3,'* ]]
+	say 1 /gone
+	wait_chat 1 "gone could not be run: cannot execute $DIR/gone: No such file"
+	# In a group, and by a button.
+	sim POST /sim/chat '{"chat_id":-9,"type":"group","title":"G"}' >/dev/null
+	sim POST /sim/message '{"chat_id":-9,"from_id":1,"username":"alice","text":"/up"}' >/dev/null
+	wait_chat -9 'up 6 days'
+	# One for a chat without a link, stopped by its button, and by nobody else.
+	say 5 /long
+	wait_chat 5 begun
+	wait_shown 'any(.[]; .text == "begun" and (.reply_markup | tostring | contains("Stop long")))' 5
+	say 5 /long
+	wait_chat 5 'long is running already'
+	sim POST /sim/tap "{\"chat_id\":5,\"button\":\"Stop long\",\"message_id\":$(
+		shown '[.[] | select(.text == "begun")][0].message_id' 5)}" >/dev/null
+	wait_chat 5 'long: stopped after'
+}
