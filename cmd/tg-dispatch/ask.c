@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/resource.h>
 
 #include "clock.h"
 #include "header.h"
@@ -21,7 +22,8 @@ enum {
 	TYPING_AGAIN_MS = 5000, /* Telegram shows it for five seconds */
 	TAP_MS = 5000,
 	URL_MAX_BYTES = 8192,
-	OWN_HEADERS = 3, /* besides X-Request-Id, which nothing replaces */
+	OWN_HEADERS = 3,    /* besides X-Request-Id, which nothing replaces */
+	DESCRIPTORS = 2048, /* as many connections as updates can wait, those that are kept, and the rest */
 };
 
 struct call {
@@ -395,6 +397,18 @@ size_t asker_count(const struct asker *asker)
 
 /* ---- all of them ---- */
 
+/* More than the 1024 that most systems begin with; what their hard limit does not allow fails as a call. */
+static void allow_connections(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS)
+		return;
+	limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		log_warning("the limit of open files cannot be raised", LOG_INT("to", DESCRIPTORS));
+}
+
 int asker_new(
     struct loop *loop, asker_done_fn *done, void *context, struct asker **asker, struct error *error)
 {
@@ -404,6 +418,7 @@ int asker_new(
 		return error_set(error, ERROR_CONFIG, "cannot initialise libsodium");
 	if (http_client_new(loop, &client, error) != 0)
 		return -1;
+	allow_connections();
 	*asker = xcalloc(1, sizeof **asker);
 	**asker = (struct asker){.client = client, .done = done, .context = context};
 	return 0;
