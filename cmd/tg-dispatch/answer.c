@@ -9,6 +9,7 @@
 #include "document.h"
 #include "json.h"
 #include "log.h"
+#include "num.h"
 #include "reply.h"
 #include "text.h"
 #include "utf8.h"
@@ -148,8 +149,13 @@ static int add_tap_button(struct answer *answer, struct payload *payload, struct
     const char *label, const char *action, const char *target, struct error *error)
 {
 	char data[BUTTON_DATA_BYTES];
-	int written = button_data(answer->request, action, target, data, error);
+	int written;
 
+	data[0] = '\0';
+	if (answer->is_trial)
+		written = button_check(action, target, error) == 0 ? 1 : -1;
+	else
+		written = button_data(answer->request, action, target, data, error);
 	if (written < 0)
 		return -1;
 	if (written == 0) {
@@ -457,18 +463,20 @@ static int add_confirmation(struct answer *answer, struct json_object *object, s
 	struct confirmation read;
 	struct payload payload;
 	struct json_object *row;
+	char asker[NUMBER_BYTES];
 	bool has_cancel;
 	int result;
 
 	if (read_confirmation(answer->request, object, &read, error) != 0 ||
 	    payload_read(answer, object, &payload, error) != 0)
 		return -1;
+	snprintf(asker, sizeof asker, "%lld", (long long)answer->request->update->user);
 	row = keyboard_add_row(payload.keyboard);
 	has_cancel = table_tap(answer->request->table, read.cancel, strlen(read.cancel)) != NULL;
 	result = payload_add_tap(answer, &payload, row, read.confirm_text, read.action, read.target, error);
 	if (result == 0)
 		result = payload_add_tap(answer, &payload, row, read.cancel_text,
-		    has_cancel ? read.cancel : answer_cancel_action, has_cancel ? read.target : "", error);
+		    has_cancel ? read.cancel : answer_cancel_action, has_cancel ? read.target : asker, error);
 	if (result == 0)
 		result = send_source(answer, &payload, read.content, error);
 	payload_free(&payload);
@@ -564,8 +572,19 @@ struct answer answer_begin(struct request *request)
 	    .may_toast = request_has_open_tap(request)};
 }
 
-int answer_end(struct answer *answer, int result)
+/* What is far more than anybody reads would not fit into the line of an update. */
+static int check_size(const struct answer *answer, struct error *error)
 {
+	if (strlen(json_line(answer->calls)) > ANSWER_CALLS_MAX_BYTES)
+		return error_set(error, ERROR_INPUT, "it comes to messages of more than %d KB",
+		    ANSWER_CALLS_MAX_BYTES >> 10);
+	return 0;
+}
+
+int answer_end(struct answer *answer, int result, struct error *error)
+{
+	if (result == 0)
+		result = check_size(answer, error);
 	for (size_t i = 0; result == 0 && i < json_object_array_length(answer->calls); i++)
 		json_object_array_add(
 		    answer->request->calls, json_object_get(json_object_array_get_idx(answer->calls, i)));
@@ -582,21 +601,28 @@ int answer_add_calls(struct request *request, struct json_object *body, struct e
 		result = add_array(&answer, body, error);
 	else if (body != NULL)
 		result = add_value(&answer, body, error);
-	return answer_end(&answer, result);
+	return answer_end(&answer, result, error);
 }
 
 int answer_add_text(struct request *request, const char *text, struct error *error)
 {
 	struct answer answer = answer_begin(request);
 
-	return answer_end(&answer, add_plain(&answer, text, true, error));
+	return answer_end(&answer, add_plain(&answer, text, true, error), error);
 }
 
 int answer_cancel(struct request *request, struct error *error)
 {
+	const struct update *update = request->update;
+	int64_t asker = 0;
+
+	/* In a group others see the button as well. */
+	if (num_int64(request->target, INT64_MIN, INT64_MAX, &asker) != 0 || asker != update->user) {
+		request->outcome = "denied";
+		return request_answer(request, TEXT_NOT_PERMITTED, NULL, error);
+	}
 	request->outcome = "cancelled";
-	if (request->update->message_id == 0)
+	if (update->message_id == 0)
 		return request_say(request, TEXT_CANCELLED, NULL, error);
-	return reply_edit(
-	    request->calls, request->update, text_get(request->config, TEXT_CANCELLED), NULL, error);
+	return reply_edit(request->calls, update, text_get(request->config, TEXT_CANCELLED), NULL, error);
 }

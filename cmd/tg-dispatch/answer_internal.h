@@ -15,12 +15,14 @@ struct answer {
 	struct json_object *calls; /* only those of this answer */
 	bool may_edit;		   /* the message of the tap is not edited yet */
 	bool may_toast;		   /* the tap is not answered yet */
+	bool is_trial;		   /* buttons are only looked at, and none is kept */
 	size_t files;
 };
 
 struct answer answer_begin(struct request *request);
-/* Gives the request the calls where result is 0: all of them or none. Returns result. */
-int answer_end(struct answer *answer, int result);
+/* Gives the request the calls where result is 0: all of them or none. ERROR_INPUT where they are too large.
+ */
+int answer_end(struct answer *answer, int result, struct error *error);
 
 /* What most payloads may say. */
 struct payload {

@@ -128,10 +128,12 @@ static int list_read(
 	if (payload_text(object, title_keys, &list->title, error) != 0 ||
 	    read_items(object, list, error) != 0)
 		return -1;
+	answer->is_trial = true;
 	for (size_t i = 0; i < json_object_array_length(list->items); i++) {
 		if (check_item(answer, list, i, &reason) != 0)
 			return error_set(error, reason.kind, "item %zu: %s", i + 1, reason.text);
 	}
+	answer->is_trial = false;
 	return payload_read(answer, object, &list->payload, error);
 }
 
@@ -278,6 +280,11 @@ static void owner_of(const struct request *request, char owner[OWNER_BYTES])
 	snprintf(owner, OWNER_BYTES, "chat:%lld", (long long)request->update->chat);
 }
 
+static const char *account_of(const struct request *request)
+{
+	return request->caller->linked ? request->caller->link.user : "";
+}
+
 static bool is_private(const struct request *request)
 {
 	return request->update->chat_type == CHAT_PRIVATE;
@@ -296,7 +303,7 @@ static int keep(
 	if (request->command != NULL)
 		json_put_text(kept, "access", request->command->access);
 	if (is_private(request))
-		json_put_text(kept, "user", request->caller->link.user);
+		json_put_text(kept, "user", account_of(request));
 	json_object_object_add(kept, "list", json_object_get(object));
 	line = json_line(kept);
 	if (strlen(line) > STORE_DRAFT_MAX_BYTES)
@@ -348,7 +355,7 @@ static bool may_see(const struct request *request, struct json_object *kept)
 {
 	const char *user = json_text(kept, "user"), *access = json_text(kept, "access");
 
-	if (user != NULL && strcmp(user, request->caller->link.user) != 0)
+	if (user != NULL && strcmp(user, account_of(request)) != 0)
 		return false;
 	return access == NULL || access_check(access, request->caller, request->config) == ACCESS_ALLOWED;
 }
@@ -367,7 +374,7 @@ static int turn(
 		result = show_page(&answer, &list, draft, page < last ? page : last, error);
 		payload_free(&list.payload);
 	}
-	return answer_end(&answer, result);
+	return answer_end(&answer, result, error);
 }
 
 int answer_page(struct request *request, struct error *error)

@@ -30,7 +30,7 @@ static int keep(struct request *request, const char *action, const char *target,
 	char id[STORE_BUTTON_BYTES];
 	int written;
 
-	if (request->update->chat_type == CHAT_PRIVATE)
+	if (request->update->chat_type == CHAT_PRIVATE && request->caller->linked)
 		snprintf(button.user, sizeof button.user, "%s", request->caller->link.user);
 	snprintf(button.action, sizeof button.action, "%s", action);
 	snprintf(button.target, sizeof button.target, "%s", target);
@@ -42,8 +42,7 @@ static int keep(struct request *request, const char *action, const char *target,
 	return 1;
 }
 
-int button_data(struct request *request, const char *action, const char *target, char data[BUTTON_DATA_BYTES],
-    struct error *error)
+int button_check(const char *action, const char *target, struct error *error)
 {
 	if (!button_is_action(action))
 		return error_set(error, ERROR_INPUT, "the action of a button has 1 to %d of A-Za-z0-9_",
@@ -51,6 +50,14 @@ int button_data(struct request *request, const char *action, const char *target,
 	if (strlen(target) >= STORE_TARGET_BYTES)
 		return error_set(error, ERROR_INPUT, "the target of a button has more than %d bytes",
 		    STORE_TARGET_BYTES - 1);
+	return 0;
+}
+
+int button_data(struct request *request, const char *action, const char *target, char data[BUTTON_DATA_BYTES],
+    struct error *error)
+{
+	if (button_check(action, target, error) != 0)
+		return -1;
 	if (strlen(action) + 1 + strlen(target) < BUTTON_DATA_BYTES && is_plain(target)) {
 		snprintf(data, BUTTON_DATA_BYTES, "%s:%s", action, target);
 		return 1;

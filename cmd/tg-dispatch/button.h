@@ -16,10 +16,12 @@ enum { BUTTON_DATA_BYTES = 65 };
 /* 1 to 32 of A-Za-z0-9_. */
 bool button_is_action(const char *action);
 
+/* ERROR_INPUT where action is none, or target (it may be "") is longer than STORE_TARGET_BYTES allows. */
+int button_check(const char *action, const char *target, struct error *error);
+
 /*
- * Writes the data of a button. target may be "". Returns 1; 0 where it needs the store and request->txn is
- * NULL; ERROR_INPUT where action is none or target is longer than STORE_TARGET_BYTES allows. In a private
- * chat an id is for the account of the caller alone, in a group for whoever taps.
+ * Checks and writes the data of a button. Returns 1; 0 where it needs the store and request->txn is NULL. In
+ * a private chat an id is for the account of the caller alone, in a group for whoever taps.
  */
 int button_data(struct request *request, const char *action, const char *target, char data[BUTTON_DATA_BYTES],
     struct error *error);

@@ -19,6 +19,7 @@
 #include "json.h"
 #include "log.h"
 #include "path.h"
+#include "store_internal.h"
 #include "tg-dispatch/button.h"
 #include "utf8.h"
 #include "xalloc.h"
@@ -64,12 +65,17 @@ static int setup(void **state)
 	f->taps[1] =
 	    (struct command){.name = "GO", .access = "anyone", .run = run_nothing, .route = &f->route};
 	f->table = (struct command_table){.taps = f->taps, .taps_count = 2};
-	f->message = (struct update){
-	    .update_id = 7, .kind = UPDATE_MESSAGE, .chat_type = CHAT_PRIVATE, .chat = 5, .message_id = 20};
+	f->message = (struct update){.update_id = 7,
+	    .kind = UPDATE_MESSAGE,
+	    .chat_type = CHAT_PRIVATE,
+	    .chat = 5,
+	    .user = 8,
+	    .message_id = 20};
 	f->tap = (struct update){.update_id = 7,
 	    .kind = UPDATE_TAP,
 	    .chat_type = CHAT_PRIVATE,
 	    .chat = 5,
+	    .user = 8,
 	    .message_id = 21,
 	    .tap_id = "99"};
 	f->caller.linked = true;
@@ -460,6 +466,50 @@ static void a_long_button_outlives_a_restart(void **state)
 	assert_stored(f, data, "alice", "GO", target);
 }
 
+static void only_buttons_that_are_shown_are_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct buf body = BUF_INIT(1 << 20);
+	int64_t entries;
+
+	buf_add_text(&body, "{\"type\":\"list\",\"items\":[");
+	for (int i = 0; i < 100; i++)
+		buf_add_format(&body,
+		    "%s{\"title\":\"%d\",\"buttons\":[{\"text\":\"b\",\"action\":\"GO\","
+		    "\"target\":\"%070d\"}]}",
+		    i > 0 ? "," : "", i, i);
+	buf_add_text(&body, "]}");
+	(void)answered(f, buf_text(&body));
+	assert_int_equal(table_entries(f->txn, TABLE_BUTTONS, &entries, &f->error), 0);
+	assert_int_equal(entries, ANSWER_PAGE_ITEMS);
+	buf_free(&body);
+}
+
+static void what_nobody_could_read_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct json_object *body = json_object_new_array(), *part = json_object_new_object();
+	char *url = xcalloc(1, 1800);
+	struct buf text = BUF_INIT(1 << 20);
+
+	/* A hundred long addresses in each of ten messages. */
+	memset(url, 'x', 1799);
+	json_put_text(part, "parse_mode", "HTML");
+	for (int i = 0; i < 100; i++)
+		buf_add_format(&text, "<a href=\"https://example.org/%s\">a</a> ", url);
+	json_put_text(part, "content", buf_text(&text));
+	for (int i = 0; i < 10; i++)
+		json_object_array_add(body, json_object_get(part));
+	(void)answer(f, "null");
+	assert_int_equal(answer_add_calls(&f->request, body, &f->error), -1);
+	assert_string_equal(f->error.text, "it comes to messages of more than 512 KB");
+	assert_string_equal(calls(f), "[]");
+	json_object_put(part);
+	json_object_put(body);
+	buf_free(&text);
+	free(url);
+}
+
 static void without_a_store_long_buttons_are_left_out(void **state)
 {
 	struct fixture *f = *state;
@@ -512,6 +562,7 @@ static void buttons_are_counted_and_their_labels_cut(void **state)
 
 static void a_confirmation_can_always_be_cancelled(void **state)
 {
+	static const char *const others[] = {"9", "", "x", "99999999999999999999"};
 	struct fixture *f = *state;
 
 	(void)answered(f, "{\"type\":\"confirmation\",\"content\":\"Sure?\",\"target\":17}");
@@ -519,7 +570,7 @@ static void a_confirmation_can_always_be_cancelled(void **state)
 	assert_string_equal(label_at(f, 0, 0, 0), "Confirm");
 	assert_string_equal(data_at(f, 0, 0, 0), "CONFIRM:17");
 	assert_string_equal(label_at(f, 0, 0, 1), "Cancel");
-	assert_string_equal(data_at(f, 0, 0, 1), "cancel:");
+	assert_string_equal(data_at(f, 0, 0, 1), "cancel:8");
 
 	/* Where the table has an action for it, that is told. */
 	f->taps[2] =
@@ -532,13 +583,22 @@ static void a_confirmation_can_always_be_cancelled(void **state)
 	assert_string_equal(data_at(f, 0, 0, 1), "CANCEL:x");
 	assert_string_equal(label_at(f, 0, 0, 1), "No");
 	(void)answered(f, "{\"type\":\"confirmation\",\"content\":\"Sure?\",\"cancel_action\":\"NONE\"}");
-	assert_string_equal(data_at(f, 0, 0, 1), "cancel:");
+	assert_string_equal(data_at(f, 0, 0, 1), "cancel:8");
 
 	f->request.update = &f->tap;
 	assert_int_equal(answer(f, "null"), 0);
+	f->request.target = "8";
 	assert_int_equal(answer_cancel(&f->request, &f->error), 0);
 	assert_string_equal(calls(f),
 	    "[{\"method\":\"editMessageText\",\"chat_id\":5,\"message_id\":21,\"text\":\"Cancelled.\"}]");
+	/* Nobody cancels for somebody else. */
+	for (size_t i = 0; i < COUNT(others); i++) {
+		assert_int_equal(answer(f, "null"), 0);
+		f->request.target = others[i];
+		assert_int_equal(answer_cancel(&f->request, &f->error), 0);
+		assert_string_equal(f->request.outcome, "denied");
+		assert_string_equal(json_text(call_at(f, 0), "method"), "answerCallbackQuery");
+	}
 	assert_int_equal(answer(f, "{\"type\":\"confirmation\",\"target\":\"x\"}"), -1);
 	assert_int_equal(
 	    answer(f, "{\"type\":\"confirmation\",\"content\":\"x\",\"cancel_action\":\"\"}"), -1);
@@ -814,6 +874,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_toast_answers_the_tap_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_button_carries_what_fits_and_else_an_id, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_long_button_outlives_a_restart, setup, teardown),
+	    cmocka_unit_test_setup_teardown(only_buttons_that_are_shown_are_kept, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_nobody_could_read_is_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(without_a_store_long_buttons_are_left_out, setup, teardown),
 	    cmocka_unit_test_setup_teardown(buttons_are_counted_and_their_labels_cut, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_confirmation_can_always_be_cancelled, setup, teardown),
