@@ -116,6 +116,36 @@ static const struct {
 						 "Use /run to start it again."},
     [TEXT_SCRIPT_FAILING] = {"script_failing", "{script} has failed {count} times in a row: {error}"},
     [TEXT_SCRIPT_WELL] = {"script_well", "{script} works again."},
+    [TEXT_LINK_HOW] = {"link_how", "Send your key in one message:\n/link KEY\n\n"
+				   "On the server `tg-link key new` makes one, and `tg-link start` shows a "
+				   "link that needs no key."},
+    [TEXT_LINK_HOW_OTHER] = {"link_how_other", "Send your key in one message:\n/link KEY"},
+    [TEXT_LINK_UNDELETED] = {"link_undeleted",
+	"Your message with the key could not be deleted. Please delete it yourself and revoke the key; "
+	"on the server: `tg-link key revoke`"},
+    [TEXT_LINK_GROUP] = {"link_group",
+	"A key is for a private chat with {bot} alone. This one may have been seen and was not used. "
+	"Please revoke it (on the server: `tg-link key revoke`) and send a new one there."},
+    [TEXT_LINK_EDITED] = {"link_edited",
+	"A key in a message that was edited is not used. Please revoke it (on the server: "
+	"`tg-link key revoke`) and send a new one in a new message."},
+    [TEXT_LINK_FORM] = {"link_form", "Your message was deleted. It holds no key of the right form: 20 to 100 "
+				     "letters, digits, _ and -, and nothing else behind /link."},
+    [TEXT_LINK_INVALID] = {"link_invalid", "This key is not valid."},
+    [TEXT_LINK_BAD_WAIT] = {"link_bad_wait",
+	"This key is not valid. Please wait {duration} before you try another one."},
+    [TEXT_LINK_WAIT] = {"link_wait",
+	"There were too many wrong keys, so this one was not looked at. Please try again in {duration}."},
+    [TEXT_LINK_AWAY] = {"link_away", "Keys cannot be checked right now. Please try again later."},
+    [TEXT_START_STALE] = {"start_stale", "This link is no longer valid: it works once, and only for a while. "
+					 "On the server `tg-link start` makes a new one."},
+    [TEXT_STATUS] = {"status", "Account: {user}\nGroups: {groups}\nLinked since: {since}{counts}"},
+    [TEXT_STATUS_PAUSED] = {"status_paused",
+	"Account: {user}\nGroups: {groups}\nLinked since: {since}{counts}\n\n"
+	"Notifications are paused, because Telegram refused messages to this chat. "
+	"Use /start to resume them."},
+    [TEXT_STATUS_KEYS] = {"status_keys", "Keys: {count}"},
+    [TEXT_STATUS_SCRIPTS] = {"status_scripts", "Scripts: {count}"},
     [TEXT_LINK_ADDED] = {"link_added", "Another Telegram chat, {chat}, is now linked to {user}. "
 				       "If this was not you, tell the administrator."},
     [TEXT_LINK_LEFT] = {"link_left",

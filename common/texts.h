@@ -106,6 +106,21 @@ enum text_id {
 	TEXT_TEMPLATE_MORE,	  /* {count}: the items of a template that are not shown */
 	TEXT_PROGRAM_INTERRUPTED, /* {script}: job_interrupted of a program of the configuration */
 	TEXT_PROGRAMS_AWAY,	  /* programs cannot be run now */
+	TEXT_LINK_HOW,		  /* /link without a key */
+	TEXT_LINK_HOW_OTHER,	  /* the same where an outside service checks keys */
+	TEXT_LINK_UNDELETED,	  /* a message with a key could not be deleted */
+	TEXT_LINK_GROUP,	  /* {bot}: a key in a group */
+	TEXT_LINK_EDITED,	  /* a key in a message that was edited */
+	TEXT_LINK_FORM,		  /* what stands behind /link is no key */
+	TEXT_LINK_INVALID,	  /* wrong, revoked or expired */
+	TEXT_LINK_BAD_WAIT,	  /* {duration}: the same, and one time too often */
+	TEXT_LINK_WAIT,		  /* {duration}: keys are not looked at */
+	TEXT_LINK_AWAY,		  /* the key service does not say */
+	TEXT_START_STALE,	  /* a deep link that was used, or is too old */
+	TEXT_STATUS,		  /* {user} {groups} {since} {counts} */
+	TEXT_STATUS_PAUSED,	  /* the same */
+	TEXT_STATUS_KEYS,	  /* {count}: a line of {counts} */
+	TEXT_STATUS_SCRIPTS,	  /* {count}: a line of {counts} */
 	TEXT_COUNT
 };
 

@@ -3,11 +3,10 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "reply.h"
 
-enum { NUMBER_BYTES = 24, DATE_BYTES = 32 };
+enum { NUMBER_BYTES = 24 };
 
 static int give_code(struct request *request, struct error *error)
 {
@@ -38,7 +37,10 @@ static int run_start(struct request *request, struct error *error)
 {
 	const struct store_link *link = &request->caller->link;
 	struct text_value values[] = {{"user", link->user}, {NULL, NULL}};
+	int done = link_start(request, error);
 
+	if (done != 0)
+		return done < 0 ? -1 : 0;
 	if (!request->caller->linked)
 		return give_code(request, error);
 	if (!link->paused) {
@@ -82,17 +84,6 @@ static int run_help(struct request *request, struct error *error)
 		result = request_say(request, TEXT_HELP, values, error);
 	buf_free(&lines);
 	return result;
-}
-
-static const char *format_date(int64_t wall_ms, char text[DATE_BYTES])
-{
-	time_t seconds = (time_t)(wall_ms / 1000);
-	struct tm parts;
-
-	if (gmtime_r(&seconds, &parts) == NULL ||
-	    strftime(text, DATE_BYTES, "%Y-%m-%d %H:%M UTC", &parts) == 0)
-		text[0] = '\0';
-	return text;
 }
 
 static int run_whoami(struct request *request, struct error *error)
@@ -140,6 +131,16 @@ static const struct command builtin[] = {
 	.access = "anyone",
 	.where = CHAT_PRIVATE | CHAT_GROUP,
 	.run = run_whoami},
+    {.name = "link",
+	.description = "Link this chat by a key of your account",
+	.access = "anyone",
+	.where = CHAT_PRIVATE,
+	.run = link_explain},
+    {.name = "status",
+	.description = "What your account is, and what it has here",
+	.access = "linked",
+	.where = CHAT_PRIVATE,
+	.run = link_status},
     {.name = "unlink",
 	.description = "End the link with your account",
 	.access = "linked",

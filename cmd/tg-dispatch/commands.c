@@ -3,8 +3,10 @@
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "accounts.h"
+#include "link.h"
 #include "reply.h"
 
 static bool is_name_character(char c)
@@ -50,7 +52,7 @@ bool command_parse(const char *text, struct command_line *line)
 	return ends_word(*text);
 }
 
-static bool is_our_name(const struct command_line *line, const char *bot_name)
+bool command_is_for(const struct command_line *line, const char *bot_name)
 {
 	if (bot_name[0] == '\0')
 		return true;
@@ -115,7 +117,7 @@ static struct route route_in_group(
 	route = to_row(table_command(table, line.name));
 	if (line.bot == NULL)
 		return only_in_group(route);
-	return is_our_name(&line, bot_name) ? route : (struct route){.kind = ROUTE_NOTHING};
+	return command_is_for(&line, bot_name) ? route : (struct route){.kind = ROUTE_NOTHING};
 }
 
 struct route route_update(
@@ -123,6 +125,8 @@ struct route route_update(
 {
 	struct command_line line;
 
+	if (link_carries_key(update, bot_name))
+		return to_row(&link_key_row);
 	if (update->kind == UPDATE_TAP)
 		return route_tap(table, update->tap_data);
 	if (update->kind == UPDATE_MEMBER)
@@ -168,6 +172,17 @@ enum access_verdict access_check(const char *access, const struct caller *caller
 	if (found < 0)
 		return ACCESS_UNSURE;
 	return found == 1 ? ACCESS_ALLOWED : ACCESS_DENIED;
+}
+
+const char *format_date(int64_t wall_ms, char text[DATE_BYTES])
+{
+	time_t seconds = (time_t)(wall_ms / 1000);
+	struct tm parts;
+
+	if (gmtime_r(&seconds, &parts) == NULL ||
+	    strftime(text, DATE_BYTES, "%Y-%m-%d %H:%M UTC", &parts) == 0)
+		text[0] = '\0';
+	return text;
 }
 
 int request_say(

@@ -77,6 +77,7 @@ struct request {
 	const char *bot_name; /* "" while it is not known */
 	const struct update *update;
 	const struct caller *caller;
+	struct store *store;   /* for a look of one's own where there is no txn; NULL: there is none */
 	struct store_txn *txn; /* a write transaction where the row says so and there is a store, else NULL */
 	int64_t now_ms;
 	struct json_object *calls;     /* the answer so far */
@@ -142,11 +143,21 @@ int scripts_stop_button(struct request *request, struct error *error); /* a tap:
 int answer_page(struct request *request, struct error *error);	       /* a tap: the page of a list */
 int answer_cancel(struct request *request, struct error *error);       /* a tap: no more than that */
 
+int link_explain(struct request *request, struct error *error); /* /link without a key */
+int link_key(struct request *request, struct error *error);	/* of link_key_row in link.h */
+int link_status(struct request *request, struct error *error);
+/* /start with the token of a deep link: 1 where that is all, 0 where the rest of /start follows. */
+int link_start(struct request *request, struct error *error);
+
 /* Handlers of rows of the configuration. */
 int commands_http(struct request *request, struct error *error);
 int commands_exec(struct request *request, struct error *error);
 int commands_script(struct request *request, struct error *error);
 int commands_session(struct request *request, struct error *error);
+
+enum { DATE_BYTES = 32 };
+/* "2026-01-31 08:00 UTC"; returns text. */
+const char *format_date(int64_t wall_ms, char text[DATE_BYTES]);
 
 /* All that is built in; borrowed for good. */
 struct command_table commands_builtin(void);
@@ -161,6 +172,8 @@ struct command_line {
 
 /* False where text is no command. */
 bool command_parse(const char *text, struct command_line *line);
+/* Whether it is addressed to the bot of that name, in letters of either case; "": to any bot. */
+bool command_is_for(const struct command_line *line, const char *bot_name);
 
 enum route_kind {
 	ROUTE_NOTHING, /* nobody expects an answer */

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "json.h"
 #include "limits.h"
+#include "link.h"
 #include "log.h"
 #include "reply.h"
 #include "table.h"
@@ -33,7 +34,8 @@ struct work {
 	char request_id[REQUEST_ID_BYTES];
 	struct route route;
 	struct caller caller;
-	bool unsure; /* the system could not say whether the account exists */
+	char named[STORE_USER_BYTES]; /* the account of a key; "": none */
+	bool unsure;		      /* the system could not say whether the account exists */
 	enum limits_verdict verdict;
 	struct known known;
 	int64_t now_ms;
@@ -83,6 +85,9 @@ static int look_in(struct store_txn *txn, struct work *work, struct error *error
 		return -1;
 	found = chat != 0 ? store_link_of_chat(txn, chat, &work->known.link, error) : 0;
 	work->known.has_link = found == 1;
+	if (found < 0)
+		return -1;
+	found = link_named(txn, work->dispatch->config, update, work->incoming->awaited, work->named, error);
 	return found < 0 ? -1 : 0;
 }
 
@@ -106,6 +111,7 @@ static int look(struct work *work, struct error *error)
 	buf_clear(&work->line);
 	work->known.answered = work->known.has_link = work->known.tapped = work->known.has_button = false;
 	work->known.bot_name[0] = '\0';
+	work->named[0] = '\0';
 	if (work->dispatch->store == NULL) {
 		look_without_store(work);
 		return 0;
@@ -117,18 +123,21 @@ static int look(struct work *work, struct error *error)
 	return result;
 }
 
-/* Outside of any transaction, because a directory service may take its time. */
+/* And the account that is named. Outside of any transaction, because a directory service may take its time.
+ */
 static void find_caller(struct work *work)
 {
 	const struct store_link *link = &work->known.link;
 	struct caller *caller = &work->caller;
 	struct error error;
 
+	caller->accounts = work->dispatch->accounts;
+	caller->at_ms = work->now_ms;
+	if (work->named[0] != '\0') /* so that it is remembered */
+		(void)link_may(caller, work->dispatch->config, work->named);
 	if (!work->known.has_link)
 		return;
 	caller->link = *link;
-	caller->accounts = work->dispatch->accounts;
-	caller->at_ms = work->now_ms;
 	if (accounts_find(caller->accounts, link->user, caller->at_ms, &caller->account, &error) == 0) {
 		caller->linked = true;
 		return;
@@ -262,10 +271,22 @@ static int refuse_flood(struct request *request, enum limits_verdict verdict, st
 	return verdict == LIMITS_REFUSED_TELL ? request_answer(request, TEXT_SLOW_DOWN, NULL, error) : 0;
 }
 
+/* It is deleted whoever sent it, however fast, and whatever is known of them. */
+static int answer_key(const struct work *work, struct request *request, struct error *error)
+{
+	if (work->verdict == LIMITS_ALLOWED)
+		return link_key(request, error);
+	if (link_delete(request->calls, request->update, request->config, error) != 0)
+		return -1;
+	return refuse_flood(request, work->verdict, error);
+}
+
 static int answer_or_refuse(struct work *work, struct request *request, struct error *error)
 {
 	const struct route *route = &work->route;
 
+	if (route->command == &link_key_row)
+		return answer_key(work, request, error);
 	if (work->known.tapped) {
 		request->outcome = "duplicate";
 		return 0;
@@ -288,6 +309,7 @@ static struct request new_request(struct work *work, struct store_txn *txn)
 	    .bot_name = work->known.bot_name,
 	    .update = &work->update,
 	    .caller = &work->caller,
+	    .store = work->dispatch->store,
 	    .txn = txn,
 	    .now_ms = work->now_ms,
 	    .calls = json_object_new_array(),
@@ -518,6 +540,8 @@ static void apologise(struct work *work, const struct error *reason)
 	buf_clear(&work->line);
 	work->outcome = "failed";
 	wish_clear(work->wish);
+	if (work->route.command == &link_key_row)
+		(void)link_delete(calls, update, work->dispatch->config, &error);
 	if (update->kind == UPDATE_TAP)
 		(void)reply_tap(calls, update, text, NULL, &error);
 	else if (update->kind == UPDATE_MESSAGE && update->chat_type == CHAT_PRIVATE && !update->from_bot)

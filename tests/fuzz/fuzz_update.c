@@ -8,13 +8,27 @@
 
 #include "json.h"
 #include "tg-dispatch/commands.h"
+#include "tg-dispatch/link.h"
 #include "tg-dispatch/update.h"
 
 const char *const fuzz_words[] = {"{\"update_id\":7,", "\"message\":{", "\"callback_query\":{\"id\":\"1\",",
     "\"from\":{\"id\":1}", "\"chat\":{\"id\":-5,\"type\":\"group\"}",
     "\"chat\":{\"id\":5,\"type\":\"private\"}", "\"text\":\"/start", "/help@sim_bot", "@", "\"data\":\"A:B\"",
     "\"is_bot\":true", "\"sender_chat\":{}", "\"message_thread_id\":3", "\"username\":\"", "\\u0000",
-    "\xf0\x9f\x98\x80", "9223372036854775807", "-1", "null", NULL};
+    "\xf0\x9f\x98\x80", "9223372036854775807", "-1", "null", "\"edited_message\":{", "\"caption\":\"",
+    "/link ABCDEFGHIJKLMNOPQRST", "tgk_", "/start ", NULL};
+
+static void check_key(const struct update *update, const struct route *route)
+{
+	const char *text = update->text != NULL ? update->text : update->caption;
+	char key[LINK_KEY_BYTES], token[STORE_START_BYTES];
+
+	FUZZ_MUST(link_carries_key(update, "sim_bot") == (route->command == &link_key_row));
+	if (text != NULL && link_find_key(text, key))
+		FUZZ_MUST(strlen(key) < sizeof key && strstr(text, key) != NULL);
+	if (link_find_token(text, token))
+		FUZZ_MUST(strlen(token) == sizeof token - 1 && strstr(text, token) != NULL);
+}
 
 static void check_update(const struct update *update)
 {
@@ -28,6 +42,7 @@ static void check_update(const struct update *update)
 	FUZZ_MUST(update->kind != UPDATE_OTHER || route.kind == ROUTE_NOTHING);
 	if (update->text != NULL && command_parse(update->text, &line))
 		FUZZ_MUST(line.name[0] != '\0' && strlen(line.name) < sizeof line.name);
+	check_key(update, &route);
 	if (route.command != NULL)
 		FUZZ_MUST(route.command->where & update->chat_type || update->chat_type == CHAT_GROUP);
 }
