@@ -10,7 +10,7 @@ teardown() {
 
 begin() {
 	start_sim
-	write_config "$@"
+	write_config "$(printf '%s\n' 'delivery: {overall_per_second: 0, chat_per_second: 0}' "$@")"
 	start_sendd
 	start_bot
 	ME=$(id -un)
