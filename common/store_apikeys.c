@@ -147,20 +147,23 @@ static int sweep(struct store_txn *txn, int64_t now_ms, struct error *error)
 	struct apikey_record record;
 	struct store_key key;
 	MDB_val value;
-	int found = 1;
+	int found;
 
 	randombytes_buf(start, sizeof start);
 	hash_key(&key, start);
-	for (int i = 0; i < SWEEP_STEPS && found == 1; i++) {
+	for (int i = 0; i < SWEEP_STEPS; i++) {
 		found = table_seek(txn, TABLE_APIKEY_HASHES, &key, &value, error);
-		if (found != 1)
-			break;
-		found = find(txn, &key, &record, error);
-		if (found == 1 && is_forgotten(&record.key, now_ms) && drop(txn, &record, error) != 0)
+		if (found == 0) { /* the end: on from the start */
+			key_init(&key);
+			continue;
+		}
+		if (found < 0 || find(txn, &key, &record, error) != 1)
+			return -1;
+		if (is_forgotten(&record.key, now_ms) && drop(txn, &record, error) != 0)
 			return -1;
 		key_increment(&key);
 	}
-	return found < 0 ? -1 : 0;
+	return 0;
 }
 
 /* The key of a user with the lowest id above after_id. 1, 0, -1. */

@@ -64,21 +64,23 @@ static int sweep(struct store_txn *txn, int64_t now_ms, struct error *error)
 	struct store_key key;
 	int64_t expires_ms;
 	MDB_val value;
-	int found = 1;
+	int found;
 
 	randombytes_buf(start, sizeof start);
 	key_init(&key);
 	key_add_bytes(&key, start, sizeof start);
-	for (int i = 0; i < SWEEP_STEPS && found == 1; i++) {
+	for (int i = 0; i < SWEEP_STEPS; i++) {
 		found = table_seek(txn, TABLE_STARTS, &key, &value, error);
-		if (found != 1)
-			break;
-		if (start_decode(&value, &expires_ms, user, error) != 0 ||
+		if (found == 0) { /* the end: on from the start */
+			key_init(&key);
+			continue;
+		}
+		if (found < 0 || start_decode(&value, &expires_ms, user, error) != 0 ||
 		    (expires_ms <= now_ms && drop(txn, &key, user, error) != 0))
 			return -1;
 		key_increment(&key);
 	}
-	return found < 0 ? -1 : 0;
+	return 0;
 }
 
 static void draw(char token[STORE_START_BYTES])
