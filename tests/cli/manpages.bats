@@ -105,7 +105,7 @@ page_options() {
 		/^\.\\" tested/ { mark = 1; next }
 		mark && /^\.Bd/ { body = 1; next }
 		/^\.Ed/ { mark = body = 0 }
-		body && /^\$ / { print substr($0, 3) }' "$page" >"$DIR/examples"
+		body && (more || sub(/^\$ /, "")) { more = /\|$/; printf "%s%s", $0, more ? " " : "\n" }' "$page" >"$DIR/examples"
 		while read -r example; do
 			count=$((count + 1))
 			example=${example//\\e/\\}
