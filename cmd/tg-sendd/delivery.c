@@ -82,6 +82,12 @@ static int is_misdirected(struct store_txn *txn, const struct store_message *mes
 	return found == 0 || (message->user[0] != '\0' && strcmp(link.user, message->user) != 0);
 }
 
+/* A lane is none. */
+static int64_t chat_shown(int64_t chat)
+{
+	return sched_is_lane(chat) ? 0 : chat;
+}
+
 static int mark_started(struct sendd *sendd, struct store_txn *txn, struct store_message *message,
     const struct attempt *attempt, struct error *error)
 {
@@ -89,7 +95,8 @@ static int mark_started(struct sendd *sendd, struct store_txn *txn, struct store
 
 	/* A crash in state M2: Telegram may have it already, and gets it again. */
 	if (message->started)
-		log_warning("attempt repeated", LOG_INT("id", message->id), LOG_INT("chat", message->chat));
+		log_warning("attempt repeated", LOG_INT("id", message->id),
+		    LOG_INT("chat", chat_shown(message->chat)));
 	message->started = true;
 	message->attempts++;
 	if (store_outbox_start(txn, message, error) != 0)
@@ -251,7 +258,7 @@ static struct json_object *parameters_with_chat(const struct delivery *delivery)
 									: delivery->message.parameters;
 	struct json_object *parameters = json_object_new_object();
 
-	if (delivery->message.chat != 0)
+	if (!sched_is_lane(delivery->message.chat))
 		json_put_int64(parameters, "chat_id", delivery->message.chat);
 	json_object_object_foreach(from, key, value)
 	{
@@ -268,7 +275,7 @@ static int start_text(struct sendd *sendd, struct delivery *delivery, struct err
 	struct buf body = BUF_INIT(SIZE_MAX / 4);
 	int result;
 
-	if (message->chat == 0)
+	if (sched_is_lane(message->chat))
 		buf_add_text(&body, text);
 	else
 		buf_add_format(&body, "{\"chat_id\":%lld%s%s", (long long)message->chat,
@@ -389,9 +396,9 @@ static void tell(const struct delivery *delivery)
 	};
 
 	LOG_AT(events[delivery->outcome.action].level, events[delivery->outcome.action].event,
-	    LOG_INT("id", message->id), LOG_INT("chat", message->chat), LOG_STR("user", message->user),
-	    LOG_STR("method", message->method), LOG_INT("attempts", message->attempts),
-	    LOG_INT("age_ms", clock_wall_ms() - message->accepted_ms),
+	    LOG_INT("id", message->id), LOG_INT("chat", chat_shown(message->chat)),
+	    LOG_STR("user", message->user), LOG_STR("method", message->method),
+	    LOG_INT("attempts", message->attempts), LOG_INT("age_ms", clock_wall_ms() - message->accepted_ms),
 	    LOG_INT("code", delivery->reply.error_code), LOG_STR("telegram", delivery->reply.description));
 }
 

@@ -198,6 +198,21 @@ static int read_broadcast(struct json_object *call, struct json_object **broadca
 	return found == 1 ? json_get_object(own, "broadcast", broadcast, error) : found;
 }
 
+/*
+ * A call without a chat waits for those that it could be confused with, and for no other: an answer to a tap,
+ * for which somebody looks at a spinning button, for that of the same tap alone.
+ */
+static int64_t lane_of(struct json_object *call, const char *method)
+{
+	const char *tap = json_text(call, "callback_query_id");
+	const char *name = tap != NULL ? tap : method;
+	uint32_t number = 2166136261U; /* FNV-1a */
+
+	for (; *name != '\0'; name++)
+		number = (number ^ (unsigned char)*name) * 16777619U;
+	return sched_lane(number);
+}
+
 static struct json_object *call_parameters(struct json_object *call, const char *without)
 {
 	struct json_object *parameters = json_object_new_object();
@@ -233,6 +248,8 @@ static int queue_call(struct sendd *sendd, struct store_txn *txn, struct op *op,
 		message.otherwise = (char *)json_line(otherwise);
 	}
 	message.method = (char *)method;
+	if (message.chat == 0 && broadcast == NULL)
+		message.chat = lane_of(call, method);
 	message.parameters =
 	    call_parameters(call, message.files_count > 0 ? message.files[0].parameter : NULL);
 	if (broadcast != NULL)

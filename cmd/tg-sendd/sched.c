@@ -312,9 +312,21 @@ static int64_t later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+#define LANE_FIRST (INT64_C(1) << 62)
+
+int64_t sched_lane(uint32_t number)
+{
+	return LANE_FIRST + number;
+}
+
+bool sched_is_lane(int64_t chat)
+{
+	return chat == 0 || chat >= LANE_FIRST;
+}
+
 static bool has_chat_pace(const struct sched *sched, const struct chat *chat)
 {
-	return chat->item.id != 0 && sched->limits.chat_per_second > 0;
+	return !sched_is_lane(chat->item.id) && sched->limits.chat_per_second > 0;
 }
 
 static bool has_group_pace(const struct sched *sched, const struct chat *chat)

@@ -20,6 +20,14 @@
 
 enum { SCHED_CLASSES = 3 };
 
+/*
+ * Calls to no chat wait for each other where they have the same lane: a chat that is none, beyond all numbers
+ * that Telegram gives (52 bits; core.telegram.org/bots/api#chat). It has no pace of its own.
+ */
+int64_t sched_lane(uint32_t number);
+/* Also 0, which was the only one once. */
+bool sched_is_lane(int64_t chat);
+
 struct sched_limits {
 	double overall_per_second; /* 0: no limit, as for the others */
 	double chat_per_second;
@@ -42,7 +50,7 @@ void sched_set_limits(struct sched *sched, const struct sched_limits *limits);
 int64_t sched_flow_of(const char *account, int64_t chat);
 
 /*
- * count more messages of a class wait for a chat. Chat 0 stands for calls to no chat; it has no pace. flow
+ * count more messages of a class wait for a chat, or a lane. flow
  * says whose they are. It counts where nothing of the class waited for the chat; of those behind others,
  * sched_flow tells when their turn has come.
  */

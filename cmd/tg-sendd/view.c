@@ -96,7 +96,7 @@ static struct json_object *message_row(enum store_state state, const struct stor
 
 	json_put_int64(row, "id", message->id);
 	json_put_text(row, "user", message->user);
-	json_put_int64(row, "chat_id", message->chat);
+	json_put_int64(row, "chat_id", sched_is_lane(message->chat) ? 0 : message->chat);
 	json_put_text(row, "state", store_state_name(state));
 	json_put_text(row, "to", message->target);
 	json_put_text(row, "method", message->method);

@@ -67,3 +67,37 @@ all: exit status 3,'* ]]
 		shown '[.[] | select(.text == "begun")][0].message_id' 5)}" >/dev/null
 	wait_chat 5 'long: stopped after'
 }
+
+all_answered() {
+	local chat
+	for chat in "$@"; do
+		[[ $(sim GET "/sim/chat?id=$chat" | jq '.pressed[0].answered') == true ]] || return 1
+	done
+}
+
+# Telegram takes its time with one of them, and refuses the menu for half a minute.
+@test "the answer to a tap waits for no other call that goes to no chat" {
+	local chats=(101 102 103 104 105 106 107 108 109 110) chat started
+	start_sim
+	write_config 'delivery: {overall_per_second: 0, chat_per_second: 0}'
+	start_sendd
+	start_bot
+	for chat in "${chats[@]}"; do
+		sim POST /sim/chat "{\"chat_id\":$chat,\"type\":\"private\"}" >/dev/null
+		echo "{\"method\":\"sendMessage\",\"chat_id\":$chat,\"text\":\"x\",\"reply_markup\":{\"inline_keyboard\":[[{\"text\":\"b\",\"callback_data\":\"OLD:1\"}]]}}"
+	done >"$DIR/lines"
+	curl -sS --fail-with-body --unix-socket "$SOCKET" --data-binary "@$DIR/lines" http://localhost/calls >/dev/null
+	sim POST /sim/fault '{"method":"setMyCommands","kind":"retry_after","seconds":30,"count":-1}' >/dev/null
+	sim POST /sim/fault '{"method":"answerCallbackQuery","kind":"stall","ms":4000,"count":1}' >/dev/null
+	api POST /calls '{"method":"setMyCommands","commands":[{"command":"a","description":"A"}],"tgtools":{"class":"bulk"}}' >/dev/null
+	sim GET "/sim/wait?method=setMyCommands&count=1" >/dev/null
+	for chat in "${chats[@]}"; do
+		wait_chat "$chat" x
+	done
+	started=$SECONDS
+	for chat in "${chats[@]}"; do
+		sim POST /sim/tap "{\"chat_id\":$chat,\"message_id\":$(shown '.[0].message_id' "$chat"),\"button\":\"b\"}" >/dev/null
+	done
+	wait_until 2 all_answered "${chats[@]}"
+	((SECONDS - started < 4))
+}

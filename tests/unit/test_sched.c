@@ -242,6 +242,29 @@ static void calls_to_no_chat_have_no_pace(void **state)
 	sched_free(sched);
 }
 
+/* The answer to a tap must not wait for a call of another kind, nor for the answer to another tap. */
+static void calls_to_no_chat_wait_only_in_their_lane(void **state)
+{
+	struct sched *sched = sched_new(&chat_limits, 0);
+	int64_t tap = sched_lane(UINT32_MAX), menu = sched_lane(0);
+
+	(void)state;
+	assert_true(sched_is_lane(0) && sched_is_lane(tap) && sched_is_lane(menu));
+	assert_false(sched_is_lane(-1) || sched_is_lane(1) || sched_is_lane((INT64_C(1) << 52) - 1));
+	add(sched, menu, 2, 5, 0);
+	assert_int_equal(next(sched, 0), menu);
+	assert_int_equal(next(sched, 0), INT64_MIN);
+	add(sched, tap, 0, 5, 0);
+	assert_int_equal(next(sched, 0), tap);
+	sched_hold_chat(sched, menu, 100000);
+	done(sched, menu, -1, 0);
+	for (int i = 0; i < 4; i++) {
+		done(sched, tap, 0, 0);
+		assert_int_equal(next(sched, 0), tap);
+	}
+	sched_free(sched);
+}
+
 static void a_chat_without_mail_is_forgotten(void **state)
 {
 	struct sched *sched = sched_new(&chat_limits, 0);
@@ -887,6 +910,7 @@ int main(void)
 	    cmocka_unit_test(no_more_are_in_flight_than_allowed),
 	    cmocka_unit_test(a_hold_of_the_whole_bot_stops_everything),
 	    cmocka_unit_test(calls_to_no_chat_have_no_pace),
+	    cmocka_unit_test(calls_to_no_chat_wait_only_in_their_lane),
 	    cmocka_unit_test(a_chat_without_mail_is_forgotten),
 	    cmocka_unit_test(a_cleared_chat_waits_for_nothing),
 	    cmocka_unit_test(random_operations_lose_nothing),
