@@ -90,7 +90,7 @@ static int run_whoami(struct request *request, struct error *error)
 {
 	const struct store_link *link = &request->caller->link;
 	bool linked = request->caller->linked;
-	char chat[NUMBER_BYTES], since[DATE_BYTES];
+	char chat[NUMBER_BYTES], since[DATE_TEXT_BYTES];
 	struct text_value values[] = {{"chat", chat}, {"user", link->user},
 	    {"since", format_date(link->linked_ms, since)}, {NULL, NULL}};
 
@@ -169,6 +169,25 @@ static const struct command builtin[] = {
 	.access = "linked",
 	.where = CHAT_PRIVATE,
 	.run = scripts_stop},
+    {.name = "users",
+	.description = "Who is linked",
+	.access = "operator",
+	.where = CHAT_PRIVATE,
+	.store = COMMAND_WRITES,
+	.run = operators_users},
+    {.name = "queue",
+	.description = "What waits for delivery",
+	.access = "operator",
+	.where = CHAT_PRIVATE,
+	.store = COMMAND_WRITES,
+	.run = operators_queue},
+    {.name = "broadcast",
+	.description = "Write to everybody who is linked",
+	.access = "operator",
+	.where = CHAT_PRIVATE,
+	.store = COMMAND_WRITES,
+	.takes_captions = true,
+	.run = broadcast_preview},
 };
 
 static const struct command builtin_taps[] = {
@@ -189,6 +208,21 @@ static const struct command builtin_taps[] = {
 	.where = CHAT_PRIVATE | CHAT_GROUP,
 	.store = COMMAND_WRITES,
 	.run = answer_page},
+    {.name = "users",
+	.access = "operator",
+	.where = CHAT_PRIVATE,
+	.store = COMMAND_WRITES,
+	.run = operators_users_page},
+    {.name = "broadcast",
+	.access = "operator",
+	.where = CHAT_PRIVATE,
+	.store = COMMAND_WRITES,
+	.run = broadcast_send},
+    {.name = "broadcast_cancel",
+	.access = "operator",
+	.where = CHAT_PRIVATE,
+	.store = COMMAND_WRITES,
+	.run = broadcast_cancel},
     {.name = "cancel", .access = "anyone", .where = CHAT_PRIVATE | CHAT_GROUP, .run = answer_cancel},
 };
 

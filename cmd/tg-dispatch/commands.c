@@ -98,6 +98,17 @@ static const struct command *row_of_content(const struct command_table *table, c
 	return update->file.kind != NULL ? table->files : NULL;
 }
 
+/* A command that stands in a caption, where its row wants to know of it; NULL: it is just a caption. */
+static const struct command *row_of_caption(const struct command_table *table, const struct update *update)
+{
+	const struct command *row = NULL;
+	struct command_line line;
+
+	if (update->text == NULL && update->caption != NULL && command_parse(update->caption, &line))
+		row = table_command(table, line.name);
+	return row != NULL && row->takes_captions ? row : NULL;
+}
+
 static struct route only_in_group(struct route route)
 {
 	if (route.command == NULL || (route.command->where & CHAT_GROUP) == 0)
@@ -139,6 +150,8 @@ struct route route_update(
 		return (struct route){.kind = ROUTE_NOTHING};
 	if (update->text != NULL && command_parse(update->text, &line))
 		return to_row(table_command(table, line.name));
+	if (row_of_caption(table, update) != NULL)
+		return to_row(row_of_caption(table, update));
 	return (struct route){.kind = ROUTE_TEXT, .command = row_of_content(table, update)};
 }
 
@@ -174,13 +187,13 @@ enum access_verdict access_check(const char *access, const struct caller *caller
 	return found == 1 ? ACCESS_ALLOWED : ACCESS_DENIED;
 }
 
-const char *format_date(int64_t wall_ms, char text[DATE_BYTES])
+const char *format_date(int64_t wall_ms, char text[DATE_TEXT_BYTES])
 {
 	time_t seconds = (time_t)(wall_ms / 1000);
 	struct tm parts;
 
 	if (gmtime_r(&seconds, &parts) == NULL ||
-	    strftime(text, DATE_BYTES, "%Y-%m-%d %H:%M UTC", &parts) == 0)
+	    strftime(text, DATE_TEXT_BYTES, "%Y-%m-%d %H:%M UTC", &parts) == 0)
 		text[0] = '\0';
 	return text;
 }

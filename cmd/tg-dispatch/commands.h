@@ -107,6 +107,7 @@ struct command {
 	enum command_store store;
 	command_fn *run;
 	const struct config_route *route; /* NULL: built in */
+	bool takes_captions;		  /* it is called, too, where it stands in the caption of a file */
 };
 
 struct command_table {
@@ -142,6 +143,12 @@ int scripts_stop(struct request *request, struct error *error);
 int scripts_stop_button(struct request *request, struct error *error); /* a tap: the id of a job */
 int answer_page(struct request *request, struct error *error);	       /* a tap: the page of a list */
 int answer_cancel(struct request *request, struct error *error);       /* a tap: no more than that */
+int operators_users(struct request *request, struct error *error);
+int operators_users_page(struct request *request, struct error *error); /* a tap: the page */
+int operators_queue(struct request *request, struct error *error);
+int broadcast_preview(struct request *request, struct error *error);
+int broadcast_send(struct request *request, struct error *error);   /* a tap: the id of a draft */
+int broadcast_cancel(struct request *request, struct error *error); /* the same */
 
 int link_explain(struct request *request, struct error *error); /* /link without a key */
 int link_key(struct request *request, struct error *error);	/* of link_key_row in link.h */
@@ -155,9 +162,9 @@ int commands_exec(struct request *request, struct error *error);
 int commands_script(struct request *request, struct error *error);
 int commands_session(struct request *request, struct error *error);
 
-enum { DATE_BYTES = 32 };
+enum { DATE_TEXT_BYTES = 32 };
 /* "2026-01-31 08:00 UTC"; returns text. */
-const char *format_date(int64_t wall_ms, char text[DATE_BYTES]);
+const char *format_date(int64_t wall_ms, char text[DATE_TEXT_BYTES]);
 
 /* All that is built in; borrowed for good. */
 struct command_table commands_builtin(void);

@@ -516,7 +516,7 @@ static int say_status(struct request *request, const struct numbers *numbers, st
 {
 	const struct store_link *link = &request->caller->link;
 	struct buf groups = BUF_INIT(NAMES_MAX_BYTES), counts = BUF_INIT(NAMES_MAX_BYTES);
-	char since[DATE_BYTES];
+	char since[DATE_TEXT_BYTES];
 	struct text_value values[] = {{"user", link->user}, {"since", format_date(link->linked_ms, since)},
 	    {"groups", NULL}, {"counts", NULL}, {NULL, NULL}};
 	int result;

@@ -1,10 +1,15 @@
 #include "reply.h"
 
+#include <stdio.h>
+
 #include "json.h"
 #include "utf8.h"
 
 /* Of an answerCallbackQuery. */
 enum { TAP_TEXT_CHARACTERS = 200 };
+
+/* What a button hands back, with its '\0'. */
+enum { DATA_BYTES = 65 };
 
 static struct json_object *new_call(struct json_object *calls, const char *method)
 {
@@ -113,6 +118,25 @@ void keyboard_add_button(struct json_object *row, const char *text, const char *
 	json_put_text(button, "text", text);
 	json_put_text(button, "callback_data", data);
 	json_object_array_add(row, button);
+}
+
+void keyboard_add_pages(struct json_object *keyboard, const char *action, size_t page, size_t pages)
+{
+	struct json_object *row;
+	char text[DATA_BYTES], data[DATA_BYTES];
+
+	if (pages < 2)
+		return;
+	row = keyboard_add_row(keyboard);
+	snprintf(data, sizeof data, "%s:%zu", action, page);
+	if (page > 0)
+		keyboard_add_button(row, "«", data);
+	snprintf(text, sizeof text, "%zu/%zu", page + 1, pages);
+	snprintf(data, sizeof data, "%s:%zu", action, page + 1);
+	keyboard_add_button(row, text, data);
+	snprintf(data, sizeof data, "%s:%zu", action, page + 2);
+	if (page + 1 < pages)
+		keyboard_add_button(row, "»", data);
 }
 
 void reply_keyboard(struct json_object *calls, struct json_object *keyboard)

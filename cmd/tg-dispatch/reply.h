@@ -35,6 +35,8 @@ struct json_object *keyboard_new(void);
 struct json_object *keyboard_add_row(struct json_object *keyboard);
 /* data: at most 64 bytes, see route_update. */
 void keyboard_add_button(struct json_object *row, const char *text, const char *data);
+/* A row to turn pages, "« 2/4 »", for page (from 0) of so many: "ACTION:N", N from 1. None for one page. */
+void keyboard_add_pages(struct json_object *keyboard, const char *action, size_t page, size_t pages);
 /* Puts the keyboard under the message that was added to calls last; takes it over. */
 void reply_keyboard(struct json_object *calls, struct json_object *keyboard);
 

@@ -172,25 +172,6 @@ static int add_run_button(
 	return 0;
 }
 
-static void add_page_buttons(size_t page, size_t pages, struct json_object *keyboard)
-{
-	struct json_object *row;
-	char text[DATA_BYTES], data[DATA_BYTES];
-
-	if (pages < 2)
-		return;
-	row = keyboard_add_row(keyboard);
-	snprintf(data, sizeof data, "scripts:%zu", page);
-	if (page > 0)
-		keyboard_add_button(row, "«", data);
-	snprintf(text, sizeof text, "%zu/%zu", page + 1, pages);
-	snprintf(data, sizeof data, "scripts:%zu", page + 1);
-	keyboard_add_button(row, text, data);
-	snprintf(data, sizeof data, "scripts:%zu", page + 2);
-	if (page + 1 < pages)
-		keyboard_add_button(row, "»", data);
-}
-
 static int show_page(struct request *request, const struct entries *entries, size_t page, struct error *error)
 {
 	size_t pages = (entries->count + PAGE_ROWS - 1) / PAGE_ROWS, end;
@@ -207,7 +188,7 @@ static int show_page(struct request *request, const struct entries *entries, siz
 		if (result == 0)
 			result = add_run_button(request, &entries->items[i], keyboard, error);
 	}
-	add_page_buttons(page, pages, keyboard);
+	keyboard_add_pages(keyboard, "scripts", page, pages);
 	values[0].value = buf_text(&lines);
 	if (result == 0)
 		result = (is_edit ? reply_edit : reply_message)(

@@ -176,7 +176,7 @@ static int read_date(struct json_object *message, struct update *update, struct 
 
 static int read_message(struct json_object *message, struct update *update, struct error *error)
 {
-	struct json_object *from;
+	struct json_object *from, *entities;
 	int found;
 
 	if (read_chat(message, update, error) != 0)
@@ -192,6 +192,9 @@ static int read_message(struct json_object *message, struct update *update, stru
 	update->is_content = has_content(message);
 	if (update->text == NULL)
 		read_file(message, &update->file);
+	else if (json_object_object_get_ex(message, "entities", &entities) &&
+		 json_object_is_type(entities, json_type_array))
+		update->entities = entities;
 	update->kind = UPDATE_MESSAGE;
 	return 0;
 }

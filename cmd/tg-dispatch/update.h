@@ -47,6 +47,7 @@ struct update {
 	bool from_bot;			      /* written by another bot */
 	bool is_content;		      /* a message that somebody wrote; false: a service message */
 	const char *text;		      /* borrowed from the object; NULL: none */
+	struct json_object *entities;	      /* of the text: an array; borrowed; NULL: none */
 	const char *caption;		      /* of a file; borrowed; NULL: none */
 	struct update_file file;
 	int64_t date_ms;      /* when the message was written, to the second; 0: not told, as of a tap */

@@ -858,9 +858,9 @@ static int run_out_of_room(struct request *request, struct error *error)
 }
 
 static const struct command failing_rows[] = {
-    {"bug", "Fails", "anyone", CHAT_PRIVATE | CHAT_GROUP, COMMAND_WRITES, break_down, NULL},
-    {"full", "Fails for now", "anyone", CHAT_PRIVATE, COMMAND_WRITES, run_out_of_room, NULL},
-    {"secret", "For operators", "operator", CHAT_PRIVATE, COMMAND_READS, break_down, NULL}};
+    {"bug", "Fails", "anyone", CHAT_PRIVATE | CHAT_GROUP, COMMAND_WRITES, break_down, NULL, false},
+    {"full", "Fails for now", "anyone", CHAT_PRIVATE, COMMAND_WRITES, run_out_of_room, NULL, false},
+    {"secret", "For operators", "operator", CHAT_PRIVATE, COMMAND_READS, break_down, NULL, false}};
 
 static void a_handler_that_fails_changes_nothing_and_apologises(void **state)
 {
