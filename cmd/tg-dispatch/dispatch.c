@@ -5,6 +5,7 @@
 
 #include "accounts.h"
 #include "clock.h"
+#include "guard.h"
 #include "json.h"
 #include "limits.h"
 #include "link.h"
@@ -527,6 +528,33 @@ static int handle(struct work *work, struct error *error)
 	return error_set(error, ERROR_TEMPORARY, "the link of a chat keeps changing");
 }
 
+static int put_broken(const struct work *work, const struct error *reason, struct error *error)
+{
+	struct store_broken broken = {
+	    .update_id = work->update.update_id, .broken_ms = work->now_ms, .chat = work->update.chat};
+	const char *line = json_line(work->incoming->object);
+	struct store_txn *txn;
+
+	snprintf(broken.route, sizeof broken.route, "%s", route_name(&work->route));
+	snprintf(broken.reason, sizeof broken.reason, "%s", reason->text);
+	if (store_begin(work->dispatch->store, &txn, error) != 0)
+		return -1;
+	if (store_broken_put(txn, &broken, line, strlen(line), error) == 0)
+		return store_commit(txn, error);
+	store_abort(txn);
+	return -1;
+}
+
+/* For operators to look at. Where that fails, the log alone knows of it. */
+static void keep_broken(const struct work *work, const struct error *reason)
+{
+	struct error error;
+
+	if (work->dispatch->store != NULL && put_broken(work, reason, &error) != 0)
+		log_error("a broken update cannot be kept", LOG_INT("update_id", work->update.update_id),
+		    LOG_STR("error", error.text));
+}
+
 /* In a group only who asked would understand it. */
 static void apologise(struct work *work, const struct error *reason)
 {
@@ -537,6 +565,7 @@ static void apologise(struct work *work, const struct error *reason)
 
 	log_error("update failed", LOG_INT("update_id", update->update_id), LOG_INT("chat", update->chat),
 	    LOG_STR("route", route_name(&work->route)), LOG_STR("error", reason->text));
+	keep_broken(work, reason);
 	buf_clear(&work->line);
 	work->outcome = "failed";
 	wish_clear(work->wish);
@@ -626,6 +655,57 @@ int dispatch_update(const struct dispatch *dispatch, struct incoming *incoming, 
 out:
 	if (result < 0)
 		wish_clear(wish);
+	buf_free(&work.line);
+	return result;
+}
+
+/* Reads no more of it than an apology needs, once; then not even that. */
+static int give_up(struct work *work, int64_t deaths, struct error *error)
+{
+	struct json_object *calls;
+	struct error trouble;
+	int result;
+
+	if (deaths == GUARD_DEATHS) {
+		(void)update_read(work->incoming->object, &work->update, &trouble);
+		if (look(work, error) != 0)
+			return -1;
+		/* The process ended after the answer was kept. */
+		if (work->known.answered) {
+			work->outcome = "answered before";
+			return 0;
+		}
+		work->route = find_route(work);
+		error_set(&trouble, ERROR_BUG, "tg-dispatch ended while it was handled, %lld times",
+		    (long long)deaths);
+		apologise(work, &trouble);
+		return 0;
+	}
+	calls = json_object_new_array();
+	result = reply_line(&work->line, work->update.update_id, calls, error);
+	json_object_put(calls);
+	work->outcome = "failed";
+	return result;
+}
+
+int dispatch_give_up(const struct dispatch *dispatch, struct incoming *incoming, int64_t deaths,
+    int64_t now_ms, struct wish *wish, struct buf *out, struct error *error)
+{
+	struct work work = {.dispatch = dispatch,
+	    .incoming = incoming,
+	    .table = dispatch->table,
+	    .now_ms = now_ms,
+	    .wish = wish,
+	    .line = BUF_INIT(LINE_MAX_BYTES)};
+	int result = update_read_id(incoming->object, &work.update.update_id, error);
+
+	*wish = (struct wish){.kind = WISH_NOTHING};
+	if (result != 0)
+		return -1;
+	snprintf(work.request_id, sizeof work.request_id, "u%lld", (long long)work.update.update_id);
+	result = give_up(&work, deaths, error);
+	if (result == 0)
+		result = finish(&work, out, error);
 	buf_free(&work.line);
 	return result;
 }

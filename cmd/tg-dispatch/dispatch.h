@@ -43,11 +43,19 @@ struct incoming {
  * again with what it awaited.
  *
  * -1 leaves out alone: ERROR_INPUT, it is no update; ERROR_TEMPORARY, nothing happened and it can be handled
- * again; ERROR_CONFIG, the store is damaged. Any other trouble is logged and answered with an apology, so
- * that no update stands in the way of the next.
+ * again; ERROR_CONFIG, the store is damaged. Any other trouble is logged and answered with an apology, and
+ * the update is kept (store_broken_put), so that none stands in the way of the next.
  */
 int dispatch_update(const struct dispatch *dispatch, struct incoming *incoming, int64_t now_ms,
     struct wish *wish, struct buf *out, struct error *error);
+
+/*
+ * Answers an update with an apology without handling it, because the process has ended so many times while it
+ * did (guard.h), and keeps it. More than GUARD_DEATHS: also while it apologised, so that it is not even read;
+ * then nothing is said. The rest is as in dispatch_update.
+ */
+int dispatch_give_up(const struct dispatch *dispatch, struct incoming *incoming, int64_t deaths,
+    int64_t now_ms, struct wish *wish, struct buf *out, struct error *error);
 
 /* What becomes of them at SIGHUP; config_path NULL: the default. */
 void dispatch_reload(struct dispatch *dispatch, const char *config_path);

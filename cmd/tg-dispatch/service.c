@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "fd.h"
+#include "guard.h"
 #include "json.h"
 #include "lines.h"
 #include "running.h"
@@ -57,6 +58,7 @@ struct service {
 	struct error error;
 	int64_t reap_at_ms;
 
+	struct guard *guard;	   /* NULL: none */
 	struct executor *executor; /* NULL: none */
 	struct running *running;
 	struct suspended *suspended;
@@ -288,6 +290,42 @@ static void fulfil(struct service *service, const struct wish *wish)
 	}
 }
 
+/* Without it an update that ends this process is handled again at each start. */
+static void open_guard(struct service *service)
+{
+	char *path;
+	struct error error;
+
+	if (service->dispatch->store == NULL)
+		return;
+	path = path_join(service->dispatch->config->store.path, "at-hand");
+	if (guard_open(path, &service->guard, &error) != 0) {
+		service->guard = NULL;
+		log_warning("updates that end this process cannot be told", LOG_STR("error", error.text));
+	}
+	free(path);
+}
+
+/* As dispatch_update; but what has ended the process again and again is given up. */
+static int handle_guarded(
+    struct service *service, struct incoming *incoming, struct wish *wish, struct error *error)
+{
+	int64_t update_id = 0, now_ms = clock_wall_ms(), deaths = 0;
+	struct error unused;
+	int result;
+
+	if (json_get_int64(incoming->object, "update_id", &update_id, &unused) == 1)
+		deaths = guard_begin(service->guard, update_id);
+	if (deaths < GUARD_DEATHS)
+		result = dispatch_update(service->dispatch, incoming, now_ms, wish, &service->out, error);
+	else
+		result =
+		    dispatch_give_up(service->dispatch, incoming, deaths, now_ms, wish, &service->out, error);
+	/* What waits will be handled again. */
+	guard_end(service->guard, result == 0 && deaths < GUARD_DEATHS);
+	return result;
+}
+
 static void handle_pending(struct service *service)
 {
 	const struct awaited awaited = {.kind = (enum wish_kind)service->pending.kind,
@@ -304,7 +342,7 @@ static void handle_pending(struct service *service)
 	int result;
 
 	service->dispatch->running = executor_is_up(service->executor) ? service->running : NULL;
-	result = dispatch_update(service->dispatch, &incoming, clock_wall_ms(), &wish, &service->out, &error);
+	result = handle_guarded(service, &incoming, &wish, &error);
 	service->pending.counted = incoming.counted;
 	if (result >= 0) {
 		end_waiting(service);
@@ -601,6 +639,7 @@ int service_run(struct dispatch *dispatch, struct executor *executor, const char
 	int result = -1;
 
 	lines_init(&service.lines, SERVICE_LINE_MAX_BYTES);
+	open_guard(&service);
 	log_hold();
 	if (loop_new(&service.loop, error) == 0 &&
 	    loop_on_signal(service.loop, SIGTERM, stop, &service, error) == 0 &&
@@ -614,6 +653,7 @@ int service_run(struct dispatch *dispatch, struct executor *executor, const char
 	loop_free(service.loop);
 	running_free(service.running);
 	suspended_free(service.suspended);
+	guard_close(service.guard);
 	fd_close(&service.lock_fd);
 	dispatch->running = NULL;
 	lines_free(&service.lines);
