@@ -17,6 +17,7 @@
 #include "json.h"
 #include "log.h"
 #include "store_fixture.h"
+#include "tg-dispatch/accounts.h"
 #include "tg-dispatch/dispatch.h"
 #include "tg-dispatch/guard.h"
 #include "xalloc.h"
@@ -61,6 +62,24 @@ static void put_link(struct fixture *f, int64_t chat, const char *user, const ch
 	commit(f, txn);
 }
 
+/* Every account is there, in no group. */
+static int find_account(const char *name, struct account *account, struct error *error)
+{
+	(void)error;
+	*account = (struct account){.uid = 1000};
+	snprintf(account->name, sizeof account->name, "%s", name);
+	return 0;
+}
+
+static bool is_not_shut(const char *name)
+{
+	(void)name;
+	return false;
+}
+
+static const struct accounts_system everybody = {
+    .account = find_account, .is_shut = is_not_shut, .groups = account_groups, .group = group_by_name};
+
 static int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof *f);
@@ -72,6 +91,7 @@ static int setup(void **state)
 	f->operators[1] = "bin";
 	f->config.access.operators = (struct config_list){f->operators, 2};
 	f->dispatch.config = &f->config;
+	f->dispatch.accounts = accounts_new(&everybody);
 	f->rows = commands_builtin();
 	f->dispatch.table = &f->rows;
 	buf_init(&f->out, 4 << 20);
@@ -88,6 +108,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	store_fixture_remove(f->directory, f->dispatch.store, NULL);
+	accounts_free(f->dispatch.accounts);
 	wish_clear(&f->wish);
 	buf_free(&f->out);
 	free(f);
