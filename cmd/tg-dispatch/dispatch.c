@@ -735,3 +735,18 @@ int64_t dispatch_chat(struct json_object *object)
 	(void)update_read(object, &update, &error);
 	return update.chat;
 }
+
+/* In a group what is addressed to a bot waits, since that may be another one, which only the store knows. */
+void dispatch_hasten(const struct dispatch *dispatch, struct json_object *object, struct buf *out)
+{
+	struct json_object *calls;
+	struct update update;
+	struct error error;
+
+	if (update_read(object, &update, &error) != 0 || !link_carries_key(&update, "?"))
+		return;
+	calls = json_object_new_array();
+	if (link_delete(calls, &update, dispatch->config, &error) == 0)
+		(void)reply_lines(out, calls, &error);
+	json_object_put(calls);
+}

@@ -60,6 +60,12 @@ int dispatch_give_up(const struct dispatch *dispatch, struct incoming *incoming,
 /* What becomes of them at SIGHUP; config_path NULL: the default. */
 void dispatch_reload(struct dispatch *dispatch, const char *config_path);
 
+/*
+ * Appends to out what must not wait with an update for those before it in its chat: the deletion of a message
+ * with a key. It is made again when its turn comes, and finds nothing to delete then.
+ */
+void dispatch_hasten(const struct dispatch *dispatch, struct json_object *object, struct buf *out);
+
 /* The chat that an update comes from, within which the order holds; 0: none. */
 int64_t dispatch_chat(struct json_object *object);
 

@@ -161,6 +161,7 @@ static void parse_line(struct service *service, const char *line, size_t len)
 	service->pending.chat = dispatch_chat(service->pending.object);
 	if (service->pending.chat == 0 || !suspended_has(service->suspended, service->pending.chat))
 		return;
+	dispatch_hasten(service->dispatch, service->pending.object, &service->out);
 	suspended_queue(service->suspended, &service->pending);
 	service->pending = (struct suspended_update){.object = NULL};
 }

@@ -253,6 +253,12 @@ keys: {http: \"http://127.0.0.1:$(<"$DIR/service.port")/check\", timeout: 1s,
 		try 2 "$kind$end" 'cannot be checked right now'
 	done
 	try 2 "nobody$end" 'may not use this'
+	# Nor does it wait for the one before it.
+	for kind in hang broken; do
+		jq -nc --arg text "/link $kind$end" --arg kind $kind '(if $kind == "hang" then 1 else 2 end) as $id |
+			{update_id: $id, message: {message_id: $id, text: $text, chat: {id: 9, type: "private"}}}'
+	done | tg-dispatch >"$DIR/out" 2>>"$DIR/dispatch.log"
+	[[ $(jq -r '.message_id // .update_id' "$DIR/out" | xargs) == '1 2 1 2 2' ]]
 	# None of these counts; two wrong ones do, and then it is not asked any more.
 	try 2 "wrong$end" 'This key is not valid.'
 	try 2 "gone$end" 'Please wait 1 minute'
