@@ -291,14 +291,20 @@ static struct call *new_call(struct asker *asker, int64_t token, const struct as
 	return call;
 }
 
+static int64_t timeout_of(const struct ask *ask)
+{
+	if (ask->timeout_ms > 0)
+		return ask->timeout_ms;
+	return ask->http->timeout_ms > 0 ? ask->http->timeout_ms : ASK_TIMEOUT_MS;
+}
+
 void asker_start(struct asker *asker, int64_t token, const struct ask *ask, const struct ask_context *context)
 {
 	struct call *call = new_call(asker, token, context);
-	int64_t timeout_ms = ask->http->timeout_ms > 0 ? ask->http->timeout_ms : ASK_TIMEOUT_MS;
 	struct error error;
 
 	call->started_ms = clock_monotonic_ms();
-	call->deadline_ms = call->started_ms + timeout_ms;
+	call->deadline_ms = call->started_ms + timeout_of(ask);
 	call->typing_ms = call->chat != 0 ? call->started_ms + TYPING_FIRST_MS : INT64_MAX;
 	call->tap_ms = call->tap_id != NULL ? call->started_ms + TAP_MS : INT64_MAX;
 	if (set_request(call, ask, context, &error) != 0)

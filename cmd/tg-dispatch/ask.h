@@ -25,6 +25,7 @@ enum { ASK_ANSWER_BYTES = 1 << 20, ASK_TIMEOUT_MS = 5000 }; /* where the configu
 struct ask {
 	const struct config_http *http; /* borrowed from the configuration; NULL: nothing */
 	struct json_object *body;	/* owned; NULL: none */
+	int64_t timeout_ms;		/* 0: that of http */
 };
 
 void ask_clear(struct ask *ask);

@@ -81,7 +81,9 @@ static int start_asking(struct request *request)
 	bool is_get = http->method != NULL && strcmp(http->method, "GET") == 0;
 
 	request->wish->kind = WISH_ASK;
-	request->wish->ask = (struct ask){.http = http, .body = is_get ? NULL : http_row_body(request)};
+	request->wish->ask = (struct ask){.http = http,
+	    .body = is_get ? NULL : http_row_body(request),
+	    .timeout_ms = request->command->route->timeout_ms};
 	return 0;
 }
 
