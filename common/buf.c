@@ -54,30 +54,32 @@ int buf_add(struct buf *buf, const void *data, size_t len)
 	return 0;
 }
 
-int buf_add_text(struct buf *buf, const char *text)
+/* What fits behind the content; returns how much it is in all. */
+static int format_end(struct buf *buf, const char *format, va_list args)
 {
-	return buf_add(buf, text, strlen(text));
+	size_t room = buf->capacity - buf->len;
+
+	return vsnprintf(room > 0 ? buf->data + buf->len : NULL, room, format, args);
 }
 
 /* Formatted only once where it fits into the memory that is there. */
 int buf_add_format(struct buf *buf, const char *format, ...)
 {
 	size_t room = buf->capacity - buf->len;
-	char *end = room > 0 ? buf->data + buf->len : NULL;
 	va_list args;
 	int len;
 
 	va_start(args, format);
-	len = vsnprintf(end, room, format, args);
+	len = format_end(buf, format, args);
 	va_end(args);
 	if (len < 0 || reserve(buf, (size_t)len) != 0) {
-		if (end != NULL)
-			*end = '\0';
+		if (room > 0)
+			buf->data[buf->len] = '\0';
 		return -1;
 	}
 	if ((size_t)len >= room) {
 		va_start(args, format);
-		vsnprintf(buf->data + buf->len, (size_t)len + 1, format, args);
+		(void)format_end(buf, format, args);
 		va_end(args);
 	}
 	buf->len += (size_t)len;

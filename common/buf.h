@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buf {
 	char *data;
@@ -26,13 +27,18 @@ void buf_clear(struct buf *buf);
 
 /* Each appends everything and returns 0, or appends nothing and returns -1 where max would be exceeded. */
 int buf_add(struct buf *buf, const void *data, size_t len);
-int buf_add_text(struct buf *buf, const char *text);
 int buf_add_format(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 int buf_add_int64(struct buf *buf, int64_t number); /* in decimal */
 
 /* Appends data, of which the end counts: where max would be exceeded, what came first makes room. */
 void buf_add_end(struct buf *buf, const void *data, size_t len);
+
+/* As buf_add; here, so that the length of a literal is known when it is compiled. */
+static inline int buf_add_text(struct buf *buf, const char *text)
+{
+	return buf_add(buf, text, strlen(text));
+}
 
 /* Removes len bytes from the front. */
 void buf_consume(struct buf *buf, size_t len);

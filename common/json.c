@@ -1,24 +1,47 @@
 #include "json.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
-int json_parse(
-    const char *data, size_t len, const char *what, struct json_object **value, struct error *error)
-{
+#include "xalloc.h"
+
+struct json_parser {
 	struct json_tokener *tokener;
+	int max_depth;
+};
+
+struct json_parser *json_parser_new(int max_depth)
+{
+	struct json_parser *parser = xmalloc(sizeof *parser);
+
+	/* json-c counts the value itself as a level. */
+	*parser = (struct json_parser){.tokener = json_tokener_new_ex(max_depth + 1), .max_depth = max_depth};
+	if (parser->tokener != NULL)
+		json_tokener_set_flags(parser->tokener, JSON_TOKENER_STRICT);
+	return parser;
+}
+
+void json_parser_free(struct json_parser *parser)
+{
+	if (parser != NULL && parser->tokener != NULL)
+		json_tokener_free(parser->tokener);
+	free(parser);
+}
+
+int json_parser_parse(struct json_parser *parser, const char *data, size_t len, const char *what,
+    struct json_object **value, struct error *error)
+{
+	struct json_tokener *tokener = parser->tokener;
 	struct json_object *parsed;
 	enum json_tokener_error code;
 
 	if (len > INT_MAX - 1)
 		return error_set(error, ERROR_INPUT, "%s is too large", what);
-	if (json_check(data, len, what, error) != 0)
+	if (json_check_depth(data, len, parser->max_depth, what, error) != 0)
 		return -1;
-	/* json-c counts the value itself as a level. */
-	tokener = json_tokener_new_ex(JSON_MAX_DEPTH + 1);
 	if (tokener == NULL)
 		return error_set(error, ERROR_TEMPORARY, "out of memory");
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
 	parsed = json_tokener_parse_ex(tokener, data, (int)len);
 	code = json_tokener_get_error(tokener);
 	if (code == json_tokener_continue) {
@@ -26,19 +49,19 @@ int json_parse(
 		parsed = json_tokener_parse_ex(tokener, "", 1);
 		code = json_tokener_get_error(tokener);
 	}
-	json_tokener_free(tokener);
+	json_tokener_reset(tokener);
 	if (code != json_tokener_success)
 		return error_set(error, ERROR_INPUT, "%s: %s", what, json_tokener_error_desc(code));
 	*value = parsed;
 	return 0;
 }
 
-int json_parse_object(
-    const char *data, size_t len, const char *what, struct json_object **value, struct error *error)
+int json_parser_object(struct json_parser *parser, const char *data, size_t len, const char *what,
+    struct json_object **value, struct error *error)
 {
 	struct json_object *parsed = NULL;
 
-	if (json_parse(data, len, what, &parsed, error) != 0)
+	if (json_parser_parse(parser, data, len, what, &parsed, error) != 0)
 		return -1;
 	if (!json_object_is_type(parsed, json_type_object)) {
 		json_object_put(parsed);
@@ -46,6 +69,26 @@ int json_parse_object(
 	}
 	*value = parsed;
 	return 0;
+}
+
+int json_parse(
+    const char *data, size_t len, const char *what, struct json_object **value, struct error *error)
+{
+	struct json_parser *parser = json_parser_new(JSON_MAX_DEPTH);
+	int result = json_parser_parse(parser, data, len, what, value, error);
+
+	json_parser_free(parser);
+	return result;
+}
+
+int json_parse_object(
+    const char *data, size_t len, const char *what, struct json_object **value, struct error *error)
+{
+	struct json_parser *parser = json_parser_new(JSON_MAX_DEPTH);
+	int result = json_parser_object(parser, data, len, what, value, error);
+
+	json_parser_free(parser);
+	return result;
 }
 
 static const char *const type_words[] = {

@@ -17,11 +17,19 @@
 #include "buf.h"
 #include "error.h"
 
-enum { JSON_MAX_DEPTH = 32 };
+enum {
+	JSON_MAX_DEPTH = 32,
+	/* Of what Telegram says: text within text in a message that somebody wrote is as deep as he likes,
+	 * and one that is refused would come again for ever. */
+	JSON_TELEGRAM_DEPTH = 500,
+};
 
 /* Whether len bytes are JSON of at most JSON_MAX_DEPTH levels; builds nothing. ERROR_INPUT says what and
  * where. */
 int json_check(const char *data, size_t len, const char *what, struct error *error);
+
+/* The same with another depth. */
+int json_check_depth(const char *data, size_t len, int max_depth, const char *what, struct error *error);
 
 /* How many bytes the JSON value at the start of data has, with white space before it; 0: there is none. What
  * follows it does not matter. */
@@ -34,6 +42,16 @@ int json_parse(
 /* The same, and the value must be an object. */
 int json_parse_object(
     const char *data, size_t len, const char *what, struct json_object **value, struct error *error);
+
+/* The two for many values, one after the other, and of another depth. */
+struct json_parser;
+
+struct json_parser *json_parser_new(int max_depth);
+void json_parser_free(struct json_parser *parser);
+int json_parser_parse(struct json_parser *parser, const char *data, size_t len, const char *what,
+    struct json_object **value, struct error *error);
+int json_parser_object(struct json_parser *parser, const char *data, size_t len, const char *what,
+    struct json_object **value, struct error *error);
 
 /*
  * Typed getters: 1 where the key is there with that type, 0 where it is absent or null (the result is left

@@ -14,6 +14,7 @@ struct cursor {
 	const char *at;
 	const char *end;
 	const char *problem;
+	int max_depth;
 };
 
 static bool fail(struct cursor *c, const char *problem)
@@ -170,7 +171,7 @@ static bool check_value(struct cursor *c, int depth);
 /* Behind the opening brace or bracket. */
 static bool check_members(struct cursor *c, char closing, int depth)
 {
-	if (depth > JSON_MAX_DEPTH)
+	if (depth > c->max_depth)
 		return fail(c, "nested too deeply");
 	skip_space(c);
 	if (take(c, closing))
@@ -211,9 +212,9 @@ static bool check_value(struct cursor *c, int depth)
 	return check_number(c);
 }
 
-int json_check(const char *data, size_t len, const char *what, struct error *error)
+int json_check_depth(const char *data, size_t len, int max_depth, const char *what, struct error *error)
 {
-	struct cursor c = {.start = data, .at = data, .end = data + len};
+	struct cursor c = {.start = data, .at = data, .end = data + len, .max_depth = max_depth};
 	bool good = check_value(&c, 0);
 
 	skip_space(&c);
@@ -225,9 +226,14 @@ int json_check(const char *data, size_t len, const char *what, struct error *err
 	    error, ERROR_INPUT, "%s is not JSON: %s at byte %zu", what, c.problem, (size_t)(c.at - c.start));
 }
 
+int json_check(const char *data, size_t len, const char *what, struct error *error)
+{
+	return json_check_depth(data, len, JSON_MAX_DEPTH, what, error);
+}
+
 size_t json_span(const char *data, size_t len)
 {
-	struct cursor c = {.start = data, .at = data, .end = data + len};
+	struct cursor c = {.start = data, .at = data, .end = data + len, .max_depth = JSON_MAX_DEPTH};
 
 	return check_value(&c, 0) ? (size_t)(c.at - c.start) : 0;
 }

@@ -329,6 +329,7 @@ static void read_body(
 void telegram_read(const struct http_answer *answer, struct telegram_reply *reply)
 {
 	struct json_object *body = NULL;
+	struct json_parser *parser;
 	struct error error;
 
 	*reply = (struct telegram_reply){.error_code = answer->status};
@@ -343,9 +344,11 @@ void telegram_read(const struct http_answer *answer, struct telegram_reply *repl
 	snprintf(reply->description, sizeof reply->description, "HTTP %d", answer->status);
 	if (reply->verdict == TELEGRAM_WAIT)
 		reply->retry_after_s = retry_after(NULL, answer);
-	if (json_parse_object(answer->body.data, answer->body.len, "the answer", &body, &error) == 0)
+	parser = json_parser_new(JSON_TELEGRAM_DEPTH);
+	if (json_parser_object(parser, answer->body.data, answer->body.len, "the answer", &body, &error) == 0)
 		read_body(body, answer, reply);
 	json_object_put(body);
+	json_parser_free(parser);
 	if (reply->error_code == 413)
 		snprintf(reply->description, sizeof reply->description,
 		    "Request Entity Too Large: the file is larger than the Bot API server takes");

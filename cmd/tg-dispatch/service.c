@@ -41,6 +41,7 @@ struct service {
 	struct loop *loop;
 	int input, output;
 	struct lines lines;
+	struct json_parser *parser;
 	bool drained; /* no whole line is left in lines */
 	bool end_of_input;
 	struct buf out;
@@ -151,7 +152,7 @@ static void parse_line(struct service *service, const char *line, size_t len)
 
 	if (is_blank(line, len))
 		return;
-	if (json_parse_object(line, len, "it", &service->pending.object, &error) != 0) {
+	if (json_parser_object(service->parser, line, len, "it", &service->pending.object, &error) != 0) {
 		ignore_line(service, error.text);
 		return;
 	}
@@ -641,6 +642,7 @@ int service_run(struct dispatch *dispatch, struct executor *executor, const char
 
 	lines_init(&service.lines, SERVICE_LINE_MAX_BYTES);
 	open_guard(&service);
+	service.parser = json_parser_new(JSON_TELEGRAM_DEPTH);
 	log_hold();
 	if (loop_new(&service.loop, error) == 0 &&
 	    loop_on_signal(service.loop, SIGTERM, stop, &service, error) == 0 &&
@@ -658,6 +660,7 @@ int service_run(struct dispatch *dispatch, struct executor *executor, const char
 	fd_close(&service.lock_fd);
 	dispatch->running = NULL;
 	lines_free(&service.lines);
+	json_parser_free(service.parser);
 	buf_free(&service.out);
 	return result;
 }

@@ -115,6 +115,39 @@ static void test_depth(void **state)
 	assert_string_equal(error.text, "it is not JSON: nested too deeply at byte 33");
 }
 
+/* Used again after whatever came before, and as deep as it was made for. */
+static void test_parser(void **state)
+{
+	struct json_parser *parser = json_parser_new(100);
+	struct json_object *value = NULL;
+	struct error error = {0};
+	char text[210];
+
+	(void)state;
+	memset(text, '[', 101);
+	memset(text + 101, ']', 101);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(json_parser_parse(parser, text, 202, "it", &value, &error), -1);
+		assert_string_equal(error.text, "it is not JSON: nested too deeply at byte 101");
+		assert_int_equal(json_parser_parse(parser, text + 1, 200, "it", &value, &error), 0);
+		json_object_put(value);
+		value = NULL;
+		assert_int_equal(json_parser_parse(parser, LITERAL("12"), "it", &value, &error), 0);
+		assert_int_equal(json_object_get_int64(value), 12);
+		json_object_put(value);
+		value = NULL;
+		assert_int_equal(json_parser_object(parser, LITERAL("{\"a\":"), "it", &value, &error), -1);
+		assert_int_equal(json_parser_object(parser, LITERAL("[1]"), "it", &value, &error), -1);
+		assert_null(value);
+		assert_int_equal(json_parser_object(parser, LITERAL("{\"a\":[1]}"), "it", &value, &error), 0);
+		assert_string_equal(json_line(value), "{\"a\":[1]}");
+		json_object_put(value);
+		value = NULL;
+	}
+	json_parser_free(parser);
+	json_parser_free(NULL);
+}
+
 static void test_errors_say_where(void **state)
 {
 	struct json_object *value = NULL;
@@ -275,6 +308,7 @@ int main(void)
 	    cmocka_unit_test(test_accepts),
 	    cmocka_unit_test(test_refuses),
 	    cmocka_unit_test(test_depth),
+	    cmocka_unit_test(test_parser),
 	    cmocka_unit_test(test_errors_say_where),
 	    cmocka_unit_test(test_getters),
 	    cmocka_unit_test(test_big_numbers),
