@@ -611,7 +611,7 @@ int store_broken_put(struct store_txn *txn, const struct store_broken *broken, c
 /* The one with the lowest id above after_id. 1, 0, -1. */
 int store_broken_next(
     struct store_txn *txn, int64_t after_id, struct store_broken *broken, struct error *error);
-/* With the update, appended ("" where it was too long). 1, 0, -1. */
+/* With the update, appended ("" where it was too long, or is not to be read). 1, 0, -1. */
 int store_broken_get(struct store_txn *txn, int64_t update_id, struct store_broken *broken,
     struct buf *update, struct error *error);
 int store_broken_remove(struct store_txn *txn, int64_t update_id, struct error *error);

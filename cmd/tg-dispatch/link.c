@@ -110,6 +110,13 @@ bool link_find_token(const char *text, char token[STORE_START_BYTES])
 	return store_apikey_has_form(token);
 }
 
+bool link_holds_secret(const struct update *update)
+{
+	char token[STORE_START_BYTES];
+
+	return link_carries_key(update, "") || link_find_token(update->text, token);
+}
+
 /* ---- deleting them ---- */
 
 /* Where Telegram does not let it go, its writer is told. */

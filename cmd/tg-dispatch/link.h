@@ -33,6 +33,9 @@ bool link_find_key(const char *text, char key[LINK_KEY_BYTES]);
 /* The token of a deep link in "/start TOKEN"; false: it is another /start. */
 bool link_find_token(const char *text, char token[STORE_START_BYTES]);
 
+/* Whether anything in the update opens an account, so that it is nothing to keep for people to read. */
+bool link_holds_secret(const struct update *update);
+
 /* What a key service has answered, as struct awaited has it. */
 enum link_word {
 	LINK_WORD_AWAY,	   /* no answer, or none that says anything about the key */

@@ -479,6 +479,29 @@ static void what_killed_the_process_is_apologised_for_and_kept(void **state)
 	buf_free(&update);
 }
 
+static void what_holds_a_key_is_deleted_and_not_kept(void **state)
+{
+	static const char *const secrets[] = {
+	    "/link ABCDEFGHIJKLMNOPQRSTUVWX", "/start abcdefghijklmnopqrstuvwxyz-_0123"};
+	struct fixture *f = *state;
+	struct buf update = BUF_INIT(STORE_BROKEN_MAX_BYTES);
+	struct store_broken broken;
+
+	for (int i = 0; i < 2; i++) {
+		char text[256];
+
+		snprintf(text, sizeof text,
+		    "{\"update_id\":%d,\"message\":{\"message_id\":5,\"chat\":{\"id\":3,\"type\":\"private\"}"
+		    ","
+		    "\"from\":{\"id\":3},\"text\":\"%s\"}}",
+		    7 + i, secrets[i]);
+		give_up(f, text, GUARD_DEATHS);
+		assert_int_equal(strstr(buf_text(&f->out), "deleteMessage") != NULL, i == 0);
+		assert_int_equal(get_broken(f, 7 + i, &broken, &update), 1);
+		assert_int_equal(update.len, 0);
+	}
+}
+
 /* The process may have ended between keeping the answer and printing it. */
 static void an_answer_that_was_kept_is_given_after_all(void **state)
 {
@@ -528,6 +551,7 @@ int main(void)
 	    TEST(users_are_shown_twenty_at_a_time),
 	    TEST(the_queue_is_told_in_numbers),
 	    TEST(what_killed_the_process_is_apologised_for_and_kept),
+	    TEST(what_holds_a_key_is_deleted_and_not_kept),
 	    TEST(an_answer_that_was_kept_is_given_after_all),
 	    TEST(what_a_handler_fails_at_is_kept),
 	};
