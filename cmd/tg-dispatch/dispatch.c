@@ -485,7 +485,11 @@ static void check_limits(struct work *work)
 	int64_t sent_ms = work->update.date_ms;
 
 	work->verdict = LIMITS_ALLOWED;
-	if (!needs_caller(&work->route) || work->incoming->counted || work->dispatch->limits == NULL)
+	if (!needs_caller(&work->route))
+		return;
+	if (work->incoming->is_refused)
+		work->verdict = work->incoming->is_told ? LIMITS_REFUSED_TELL : LIMITS_REFUSED;
+	if (work->incoming->is_refused || work->incoming->counted || work->dispatch->limits == NULL)
 		return;
 	if (sent_ms == 0 || sent_ms > work->now_ms)
 		sent_ms = work->now_ms;

@@ -34,6 +34,8 @@ struct incoming {
 	int64_t received_ms;	       /* monotonic */
 	const struct awaited *awaited; /* NULL the first time */
 	bool counted;		       /* the limits have let it pass; set by dispatch_update */
+	bool is_refused;	       /* too many of its chat wait for it to wait, too */
+	bool is_told;		       /* and its chat is to hear that */
 };
 
 /*

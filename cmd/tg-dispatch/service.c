@@ -162,6 +162,10 @@ static void parse_line(struct service *service, const char *line, size_t len)
 	service->pending.chat = dispatch_chat(service->pending.object);
 	if (service->pending.chat == 0 || !suspended_has(service->suspended, service->pending.chat))
 		return;
+	service->pending.is_refused =
+	    suspended_is_full(service->suspended, service->pending.chat, &service->pending.is_told);
+	if (service->pending.is_refused)
+		return;
 	dispatch_hasten(service->dispatch, service->pending.object, &service->out);
 	suspended_queue(service->suspended, &service->pending);
 	service->pending = (struct suspended_update){.object = NULL};
@@ -338,7 +342,9 @@ static void handle_pending(struct service *service)
 	struct incoming incoming = {.object = service->pending.object,
 	    .received_ms = service->pending.received_ms,
 	    .awaited = service->pending.has_waited ? &awaited : NULL,
-	    .counted = service->pending.counted};
+	    .counted = service->pending.counted,
+	    .is_refused = service->pending.is_refused,
+	    .is_told = service->pending.is_told};
 	struct wish wish;
 	struct error error;
 	int result;

@@ -7,6 +7,7 @@
 struct entry {
 	struct suspended_update update;
 	bool waits;
+	bool has_refused; /* one that would have come behind it */
 	int64_t token, deadline_ms;
 	struct entry *next;
 };
@@ -55,6 +56,24 @@ bool suspended_has(const struct suspended *suspended, int64_t chat)
 			return true;
 	}
 	return false;
+}
+
+bool suspended_is_full(struct suspended *suspended, int64_t chat, bool *is_first)
+{
+	struct entry *last = NULL;
+	size_t count = 0;
+
+	for (struct entry *entry = suspended->first; entry != NULL; entry = entry->next) {
+		if (entry->update.chat != chat)
+			continue;
+		count++;
+		last = entry;
+	}
+	if (count < SUSPENDED_CHAT_MAX)
+		return false;
+	*is_first = !last->has_refused;
+	last->has_refused = true;
+	return true;
 }
 
 static struct entry *new_entry(struct suspended *suspended, const struct suspended_update *update)

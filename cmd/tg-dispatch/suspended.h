@@ -12,7 +12,10 @@
 
 #include "store.h"
 
-enum { SUSPENDED_MAX = 1000 }; /* whoever has so many takes no further updates */
+enum {
+	SUSPENDED_MAX = 1000,	 /* whoever has so many takes no further updates */
+	SUSPENDED_CHAT_MAX = 30, /* of one chat, so that no chat fills the room of the others */
+};
 
 struct suspended_update {
 	struct json_object *object; /* owned */
@@ -22,6 +25,8 @@ struct suspended_update {
 	int kind;		     /* what it waits or has waited for, as its owner has it */
 	char row[STORE_USER_BYTES];  /* on behalf of which row */
 	bool counted;		     /* the limits have let it pass */
+	bool is_refused;	     /* it came when too many of its chat waited */
+	bool is_told;		     /* and is the first such */
 	bool tap_answered;
 	bool has_waited;
 	struct json_object *answer; /* owned; what came, where it has waited; NULL: nothing did */
@@ -37,6 +42,12 @@ void suspended_free(struct suspended *suspended);
 size_t suspended_count(const struct suspended *suspended);
 /* Whether an update of the chat must wait behind others. */
 bool suspended_has(const struct suspended *suspended, int64_t chat);
+
+/*
+ * Whether SUSPENDED_CHAT_MAX updates of the chat wait, so that one more is to be refused; is_first: none was
+ * refused since they do.
+ */
+bool suspended_is_full(struct suspended *suspended, int64_t chat, bool *is_first);
 
 /* Takes the update over: it waits for the answer with that token, at most until deadline_ms. */
 void suspended_wait(

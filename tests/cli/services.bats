@@ -173,6 +173,24 @@ $(row slow /slow/700)"
 	((end - start < 4000000))
 }
 
+# What waits in one chat must not take the room in which others wait.
+@test "a chat that floods a service that is slow is told so, and delays no other chat" {
+	start_service
+	write_config "$pace
+commands:
+$(row slow /slow/300)
+$(row quick /text/quick)"
+	jq -nc 'def update($id; $chat; $text): {update_id: $id, message: {message_id: 1, date: 1, text: $text,
+			chat: {id: $chat, type: "private"}, from: {id: $chat, is_bot: false, first_name: "A"}}};
+		update(1; 1; "/slow"), update(range(2; 1500); 1; "/quick"), update(1500; 2; "/quick")' >"$DIR/updates"
+	tg-dispatch -c "$CONFIG" --no-store <"$DIR/updates" >"$DIR/calls" 2>"$DIR/dispatch.log"
+	# Each is acknowledged; the other chat before anything of the first one is answered.
+	[[ $(jq -s 'map(select(.update_id)) | length' "$DIR/calls") == 1500 ]]
+	jq -c 'select(.calls[0]) | [.update_id, .calls[0].text[:8]]' "$DIR/calls" >"$DIR/said"
+	[[ $(jq -sc '.[0][1], .[1], .[2][0]' "$DIR/said") == $'"You\'re s"\n[1500,"quick"]\n1' ]]
+	[[ $(jq -sc 'map(.[0])[2:]' "$DIR/said") == "$(jq -nc '[range(1; 31)]')" ]]
+}
+
 # Whether it was asked before only the service can tell, and only where it is asked under the same name.
 @test "after a restart a service is asked again with the same request id, and the answer is said once" {
 	start_sim
