@@ -61,6 +61,10 @@ said() {
 spotless() {
 	local word
 	stop_bot
+	# Also while it waits to be looked at.
+	message 99 "/link $1" >/dev/null
+	tg-poll --once >/dev/null 2>>"$DIR/poll.log"
+	[[ $(api GET /health | jq .updates_waiting) == 1 ]]
 	stop sendd
 	for word; do
 		[[ ${#word} -ge 20 ]]
