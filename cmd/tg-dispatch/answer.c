@@ -286,7 +286,8 @@ int payload_add_buttons(struct answer *answer, struct json_object *object, const
 
 /* ---- calls ---- */
 
-struct json_object *answer_new_call(struct answer *answer, const char *method, const struct payload *payload)
+struct json_object *answer_make_call(
+    const struct answer *answer, const char *method, const struct payload *payload)
 {
 	const struct update *update = answer->request->update;
 	struct json_object *call = json_object_new_object();
@@ -297,6 +298,13 @@ struct json_object *answer_new_call(struct answer *answer, const char *method, c
 		json_put_int64(call, "message_thread_id", update->thread);
 	if (payload->is_silent)
 		json_put_bool(call, "disable_notification", true);
+	return call;
+}
+
+struct json_object *answer_new_call(struct answer *answer, const char *method, const struct payload *payload)
+{
+	struct json_object *call = answer_make_call(answer, method, payload);
+
 	json_object_array_add(answer->calls, call);
 	return call;
 }

@@ -52,7 +52,10 @@ int payload_add_tap(struct answer *answer, struct payload *payload, struct json_
 /* A text as one or several messages, or as a document, with the buttons under the last. */
 int answer_send(struct answer *answer, struct payload *payload, const struct rich *text, struct error *error);
 
-/* A call to where the update came from: new in its topic; owned by the calls. */
+/* A call to where the update came from, new in its topic; the caller's. */
+struct json_object *answer_make_call(
+    const struct answer *answer, const char *method, const struct payload *payload);
+/* The same, owned by the calls. */
 struct json_object *answer_new_call(struct answer *answer, const char *method, const struct payload *payload);
 
 /* Puts text under its name ("text", "caption") with its entities. */

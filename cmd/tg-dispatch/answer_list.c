@@ -309,6 +309,8 @@ static int keep(
 	if (strlen(line) > STORE_DRAFT_MAX_BYTES)
 		result = error_set(error, ERROR_INPUT, "a list of several pages has more than %d bytes",
 		    (int)STORE_DRAFT_MAX_BYTES);
+	else if (json_check(line, strlen(line), "the list", error) != 0)
+		result = -1; /* nested too deeply to be read again */
 	else
 		result =
 		    store_draft_put(request->txn, owner, line, strlen(line), request->now_ms, draft, error);

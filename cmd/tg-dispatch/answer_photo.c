@@ -8,6 +8,7 @@
 
 #include "document.h"
 #include "json.h"
+#include "reply.h"
 #include "xalloc.h"
 
 static const char *const picture_keys[] = {"photo", "url", "base64", "data", NULL};
@@ -105,25 +106,48 @@ static int keep(struct answer *answer, const char *text, char **url, struct erro
 	return result;
 }
 
+/* Not every address is one from which Telegram gets a picture: then it is for the person to open. */
+static void put_otherwise(const struct answer *answer, struct payload *payload, const char *url,
+    const struct rich *caption, struct json_object *call)
+{
+	struct json_object *own = json_object_new_object(),
+			   *other = answer_make_call(answer, "sendMessage", payload);
+	struct buf text = BUF_INIT(SIZE_MAX / 4);
+
+	answer_put_text(other, "text", "entities", caption);
+	buf_add_format(&text, "%s%s%s", buf_text(&caption->text), caption->text.len > 0 ? "\n" : "", url);
+	json_put_text(other, "text", buf_text(&text));
+	answer_put_keyboard(other, payload);
+	json_object_object_add(own, "otherwise", other);
+	json_object_object_add(call, "tgtools", own);
+	buf_free(&text);
+}
+
 /* A text that is too long for a caption comes below the picture, and the buttons with it. */
 static int send(struct answer *answer, struct payload *payload, const char *photo, const char *source,
     struct error *error)
 {
-	struct json_object *call = answer_new_call(answer, "sendPhoto", payload);
-	struct rich caption;
+	struct json_object *call = answer_new_call(answer, "sendPhoto", payload), *keyboard = NULL;
+	struct rich text, none = RICH_INIT(0);
+	bool is_caption;
 	int result = 0;
 
 	json_put_text(call, "photo", photo);
-	markup_parse(payload->format, source, strlen(source), NULL, &caption);
+	markup_parse(payload->format, source, strlen(source), NULL, &text);
+	is_caption = rich_length(&text) <= RICH_CAPTION_MAX;
 	payload->is_edit = false;
-	if (rich_length(&caption) > RICH_CAPTION_MAX) {
-		result = answer_send(answer, payload, &caption, error);
-	} else {
-		if (!rich_is_blank(&caption))
-			answer_put_text(call, "caption", "caption_entities", &caption);
-		answer_put_keyboard(call, payload);
+	if (is_caption && !rich_is_blank(&text))
+		answer_put_text(call, "caption", "caption_entities", &text);
+	if (!is_caption) {
+		result = answer_send(answer, payload, &text, error);
+		keyboard = payload->keyboard;
+		payload->keyboard = keyboard_new();
 	}
-	rich_free(&caption);
+	answer_put_keyboard(call, payload);
+	if (is_web_address(photo))
+		put_otherwise(answer, payload, photo, is_caption ? &text : &none, call);
+	json_object_put(keyboard);
+	rich_free(&text);
 	return result;
 }
 

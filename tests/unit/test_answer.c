@@ -621,7 +621,10 @@ static void a_picture_is_an_address_or_a_file(void **state)
 					"\"caption\":\"*c*\",\"parse_mode\":\"Markdown\"}"),
 	    "[{\"method\":\"sendPhoto\",\"chat_id\":5,\"photo\":\"https://example.org/"
 	    "a.png?x=1\",\"caption\":\"c\","
-	    "\"caption_entities\":[{\"type\":\"italic\",\"offset\":0,\"length\":1}]}]");
+	    "\"caption_entities\":[{\"type\":\"italic\",\"offset\":0,\"length\":1}],"
+	    "\"tgtools\":{\"otherwise\":{\"method\":\"sendMessage\",\"chat_id\":5,"
+	    "\"text\":\"c\\nhttps://example.org/a.png?x=1\","
+	    "\"entities\":[{\"type\":\"italic\",\"offset\":0,\"length\":1}]}}}]");
 	snprintf(body, sizeof body,
 	    "{\"type\":\"photo\",\"photo\":\"data:image/png;base64,%s\","
 	    "\"buttons\":[{\"text\":\"b\",\"action\":\"GO\"}]}",
@@ -856,6 +859,20 @@ static void a_wrong_list_is_refused_also_on_its_last_page(void **state)
 	buf_add_text(&body, "]}");
 	assert_int_equal(answer(f, buf_text(&body)), -1);
 	assert_string_equal(f->error.text, "a list of several pages has more than 65536 bytes");
+	buf_clear(&body);
+	buf_add_text(&body,
+	    "{\"type\":\"list\",\"items\":[{\"title\":\"1\"},{\"title\":\"2\"},{\"title\":\"3\"},"
+	    "{\"title\":\"4\"},{\"title\":\"5\"},{\"title\":\"6\"}],\"own\":");
+	for (int i = 0; i < 2 * (JSON_MAX_DEPTH - 1); i++)
+		buf_add_text(&body, i < JSON_MAX_DEPTH - 1 ? "[" : "]");
+	buf_add_text(&body, "}");
+	assert_int_equal(answer(f, buf_text(&body)), -1);
+	assert_non_null(strstr(f->error.text, "the list"));
+	buf_clear(&body);
+	buf_add_text(&body, "{\"type\":\"list\",\"items\":[");
+	for (int i = 0; i < 50; i++)
+		buf_add_format(&body, "%s{\"title\":\"%02000d\"}", i > 0 ? "," : "", 1);
+	buf_add_text(&body, "]}");
 	f->request.txn = NULL;
 	assert_int_equal(answer(f, buf_text(&body)), 0);
 	assert_null(button_at(f, 0, 0, 0));
