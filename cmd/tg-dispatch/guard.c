@@ -88,13 +88,13 @@ int guard_open(const char *path, struct guard **result, struct error *error)
 	/* Its blocks are there before it is mapped: a full disk would be a SIGBUS later. */
 	errno = posix_fallocate(guard.fd, 0, sizeof *guard.record);
 	if (errno != 0) {
-		error_errno(error, ERROR_TEMPORARY, "cannot make room for %s", path);
+		error_errno(error, ERROR_CONFIG, "cannot make room for %s", path);
 		fd_close(&guard.fd);
 		return -1;
 	}
 	map = mmap(NULL, sizeof *guard.record, PROT_READ | PROT_WRITE, MAP_SHARED, guard.fd, 0);
 	if (map == MAP_FAILED) {
-		error_errno(error, ERROR_TEMPORARY, "cannot map %s", path);
+		error_errno(error, ERROR_CONFIG, "cannot map %s", path);
 		fd_close(&guard.fd);
 		return -1;
 	}

@@ -307,7 +307,10 @@ static void open_guard(struct service *service)
 	path = path_join(service->dispatch->config->store.path, "at-hand");
 	if (guard_open(path, &service->guard, &error) != 0) {
 		service->guard = NULL;
-		log_warning("updates that end this process cannot be told", LOG_STR("error", error.text));
+		/* One that was started by hand beside the service need not hear of it each time. */
+		if (error.kind != ERROR_TEMPORARY)
+			log_warning(
+			    "updates that end this process cannot be told", LOG_STR("error", error.text));
 	}
 	free(path);
 }
