@@ -154,7 +154,9 @@ bot_line() {
 			wait_until 5 has_lines turns $((turns + 2))
 			never grep script "$DIR/fake/hup"
 		done
-		echo $code >"$DIR/fake/end"
+		# At once, since who finds it reads it.
+		echo $code >"$DIR/fake/end.new"
+		mv "$DIR/fake/end.new" "$DIR/fake/end"
 		wait_until 5 gone "${PIDS[line]}"
 		got=0
 		stop line || got=$?
