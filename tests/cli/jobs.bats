@@ -121,7 +121,7 @@ says_last() {
 	sim POST /sim/update "$(jq -nc --arg data "$data" '{callback_query: {id: "q1", chat_instance: "1", data: $data,
 		from: {id: 2, is_bot: false, first_name: "Bob"},
 		message: {message_id: 1, date: 1, chat: {id: 2, type: "private"}}}}')" >/dev/null
-	wait_until 10 grep -q 'chat=2 user=2 route="tap" outcome="not linked"' "$DIR/dispatch.log"
+	wait_until 10 grep -q 'chat=2 user=2 route="run" outcome="not linked"' "$DIR/dispatch.log"
 	[[ $(grep -c 'tg-dispatch: .*job started' "$DIR/dispatch.log") == 1 ]]
 }
 
