@@ -56,6 +56,7 @@ commands:
 	{title: "P\(.)", text: "t\(.)", buttons: [{text: "Open", action: "GO", target: .}]}]}')")}
   - {command: sure, description: x, $(says '[{"type":"confirmation","content":"Sure?","target":"17"}]')}
   - {command: picture, description: x, $(says '{"type":"photo","data":"'$picture'","caption":"a dot"}')}
+  - {command: chart, description: x, $(says '{"type":"photo","url":"https://example.org/chart.png","caption":"Today"}')}
   - {command: projects, description: x, $(says '{"projects":[{"name":"A"},{"name":"B"}]}' 'method: GET,
 	template: "Projects: {{projects.length}}\n{{#projects}}\n{{@number}}. {{name}}\n{{/projects}}\n"')}
 callbacks:
@@ -94,6 +95,10 @@ callbacks:
 	say 1 /picture
 	wait_chat 1 'a dot'
 	[[ $(shown 'last | has("photo") or has("file")') == true ]]
+	# A picture that Telegram does not get is still one that a person can open.
+	sim POST /sim/fault '{"method":"sendPhoto","kind":"error","description":"Bad Request: failed to get HTTP URL content"}' >/dev/null
+	say 1 /chart
+	wait_chat 1 $'Today\nhttps://example.org/chart.png'
 	say 1 /projects
 	wait_chat 1 $'Projects: 2\n1. A\n2. B'
 	never grep -qE 'Bob|käse|Projects' "$DIR/dispatch.log"
