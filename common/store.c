@@ -55,6 +55,7 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_USER_STARTS] = "user_starts",
     [TABLE_BROADCASTS] = "broadcasts",
     [TABLE_BROKEN] = "broken",
+    [TABLE_MENUS] = "menus",
 };
 
 /* File systems on which LMDB's shared memory map and locks do not work. */

@@ -113,6 +113,20 @@ int store_link_move(struct store_txn *txn, int64_t chat, const char *chat_name, 
 int store_links_page(struct store_txn *txn, int64_t skip, int64_t limit, store_link_fn *fn, void *context,
     struct error *error);
 
+/* Another number whenever a link was made, changed or removed. */
+int store_links_version(struct store_txn *txn, int64_t *version, struct error *error);
+
+/* ---- menus: the lists of commands that Telegram was told, each as a hash, by chat or by these ---- */
+
+#define STORE_MENU_PRIVATE (INT64_C(1) << 62) /* of all private chats */
+#define STORE_MENU_GROUPS (STORE_MENU_PRIVATE + 1)
+
+int store_menu_get(struct store_txn *txn, int64_t chat, int64_t *hash, struct error *error);
+int store_menu_put(struct store_txn *txn, int64_t chat, int64_t hash, struct error *error);
+int store_menu_remove(struct store_txn *txn, int64_t chat, struct error *error);
+typedef void store_menu_fn(void *context, int64_t chat, int64_t hash);
+int store_menus_each(struct store_txn *txn, store_menu_fn *fn, void *context, struct error *error);
+
 /* ---- codes ---- */
 
 /*

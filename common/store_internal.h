@@ -47,6 +47,7 @@ enum store_table {
 	TABLE_TAPS,	     /* keyed hash of a tap's id -> time */
 	TABLE_BROADCASTS,    /* id of its last message -> first one, whose, counts */
 	TABLE_BROKEN,	     /* update id -> time, chat, route, reason, Update object */
+	TABLE_MENUS,	     /* chat, or scope -> hash of its menu of commands */
 	TABLE_COUNT
 };
 

@@ -42,6 +42,23 @@ int store_link_of_chat(struct store_txn *txn, int64_t chat, struct store_link *l
 	return found == 1 ? decode_link(chat, &value, link, error) : found;
 }
 
+static const char version_name[] = "links_version";
+
+int store_links_version(struct store_txn *txn, int64_t *version, struct error *error)
+{
+	*version = 0;
+	return meta_get_int64(txn, version_name, version, error) < 0 ? -1 : 0;
+}
+
+static int note_change(struct store_txn *txn, struct error *error)
+{
+	int64_t version;
+
+	if (store_links_version(txn, &version, error) != 0)
+		return -1;
+	return meta_put_int64(txn, version_name, version + 1, error);
+}
+
 int store_link_put(struct store_txn *txn, const struct store_link *link, struct error *error)
 {
 	struct json_object *record;
@@ -63,7 +80,9 @@ int store_link_put(struct store_txn *txn, const struct store_link *link, struct 
 	if (result != 0)
 		return -1;
 	user_chat_key(&key, link->user, link->chat);
-	return table_put(txn, TABLE_USER_LINKS, &key, "", 0, error);
+	if (table_put(txn, TABLE_USER_LINKS, &key, "", 0, error) != 0)
+		return -1;
+	return note_change(txn, error);
 }
 
 int store_link_remove(struct store_txn *txn, int64_t chat, struct error *error)
@@ -75,7 +94,7 @@ int store_link_remove(struct store_txn *txn, int64_t chat, struct error *error)
 	if (found != 1)
 		return found;
 	user_chat_key(&key, link.user, chat);
-	if (table_remove(txn, TABLE_USER_LINKS, &key, error) < 0)
+	if (table_remove(txn, TABLE_USER_LINKS, &key, error) < 0 || note_change(txn, error) != 0)
 		return -1;
 	chat_key(&key, chat);
 	return table_remove(txn, TABLE_LINKS, &key, error);

@@ -14,6 +14,7 @@
 #include "guard.h"
 #include "json.h"
 #include "lines.h"
+#include "menus.h"
 #include "running.h"
 #include "suspended.h"
 #include "log.h"
@@ -67,6 +68,8 @@ struct service {
 	int64_t next_wait;
 	bool reported;	     /* what a restart interrupted */
 	int64_t chore_at_ms; /* not before */
+	struct menus *menus;
+	int64_t menus_at_ms; /* not before */
 	int lock_fd;	     /* held by the one process that tells of jobs that were interrupted */
 };
 
@@ -89,6 +92,7 @@ static void reload(void *context, int signo)
 	(void)signo;
 	dispatch_reload(service->dispatch, service->config_path);
 	executor_reload(service->executor);
+	menus_restart(service->menus);
 }
 
 /* A failure that ends the service; the first one counts. */
@@ -357,6 +361,7 @@ static void handle_pending(struct service *service)
 	service->pending.counted = incoming.counted;
 	if (result >= 0) {
 		end_waiting(service);
+		menus_note_update(service->menus, clock_monotonic_ms());
 		if (result == 1)
 			wait_for(service, &wish);
 		else
@@ -511,6 +516,33 @@ static void chores(struct service *service)
 	service->chore_at_ms = has_chores(service) ? now_ms + CHORE_MS : 0;
 }
 
+/* By the one that is no other's double. */
+static bool keeps_menus(const struct service *service)
+{
+	return service->dispatch->store != NULL && service->lock_fd >= 0 && may_work(service);
+}
+
+static void keep_menus(struct service *service)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	struct error error;
+
+	if (!keeps_menus(service) || now_ms < service->menus_at_ms)
+		return;
+	if (menus_work(
+		service->menus, service->dispatch, service->out.len == 0, now_ms, &service->out, &error) == 0)
+		return;
+	log_error("the menus of commands cannot be looked at", LOG_STR("error", error.text));
+	service->menus_at_ms = now_ms + CHORE_MS;
+}
+
+static int64_t menus_work_due_ms(const struct service *service)
+{
+	int64_t due_ms = menus_due_ms(service->menus, service->out.len == 0);
+
+	return due_ms > service->menus_at_ms ? due_ms : service->menus_at_ms;
+}
+
 static int64_t jobs_due_ms(const struct service *service)
 {
 	int64_t due_ms = suspended_due_ms(service->suspended);
@@ -521,6 +553,8 @@ static int64_t jobs_due_ms(const struct service *service)
 		due_ms = running_due_ms(service->running);
 	if (may_work(service) && has_chores(service) && service->chore_at_ms < due_ms)
 		due_ms = service->chore_at_ms;
+	if (keeps_menus(service) && menus_work_due_ms(service) < due_ms)
+		due_ms = menus_work_due_ms(service);
 	return due_ms;
 }
 
@@ -616,6 +650,7 @@ static int run(struct service *service, struct error *error)
 		show_jobs(service);
 		write_output(service);
 		chores(service);
+		keep_menus(service);
 		executor_write(service->executor);
 		if (is_done(service))
 			break;
@@ -645,6 +680,7 @@ int service_run(struct dispatch *dispatch, struct executor *executor, const char
 	    .executor = executor,
 	    .running = running_new(),
 	    .suspended = suspended_new(),
+	    .menus = menus_new(),
 	    .next_wait = WAIT_FIRST,
 	    .lock_fd = -1};
 	int result = -1;
@@ -664,6 +700,7 @@ int service_run(struct dispatch *dispatch, struct executor *executor, const char
 	asker_free(service.asker);
 	loop_free(service.loop);
 	running_free(service.running);
+	menus_free(service.menus);
 	suspended_free(service.suspended);
 	guard_close(service.guard);
 	fd_close(&service.lock_fd);

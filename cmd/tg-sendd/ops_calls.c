@@ -205,7 +205,9 @@ static int read_broadcast(struct json_object *call, struct json_object **broadca
 static int64_t lane_of(struct json_object *call, const char *method)
 {
 	const char *tap = json_text(call, "callback_query_id");
-	const char *name = tap != NULL ? tap : method;
+	/* Of the menu of commands what was said last must stay. */
+	const char *menu = strstr(method, "MyCommands");
+	const char *name = tap != NULL ? tap : menu != NULL ? menu : method;
 	uint32_t number = 2166136261U; /* FNV-1a */
 
 	for (; *name != '\0'; name++)

@@ -101,3 +101,53 @@ all_answered() {
 	wait_until 2 all_answered "${chats[@]}"
 	((SECONDS - started < 4))
 }
+
+commands_of() {
+	sim GET /sim/commands | jq -r --arg scope "$1" '[.[] | select(.scope == $scope) | .commands[].command] | join(" ")'
+}
+
+menu_has() {
+	[[ " $(commands_of "$1") " == *" $2 "* ]]
+}
+
+menu_gone() {
+	[[ -z $(commands_of "$1") ]]
+}
+
+set_calls() {
+	sim GET /sim/stats | jq '(.by_method.setMyCommands // 0) + (.by_method.deleteMyCommands // 0)'
+}
+
+@test "each chat has the menu of what it may use, told when it changes and not again" {
+	local calls
+	start_sim
+	write_config "access: {groups: [], operators: [$(id -un)]}
+commands:
+  - {command: up, description: Up, access: anyone, where: [private, group], exec: [/bin/true]}
+  - {command: secret, description: Secret, access: operator, exec: [/bin/true]}
+texts: {help_up: Since when}"
+	start_sendd
+	start_bot
+	wait_until 10 menu_has all_private_chats up
+	wait_until 10 menu_has all_group_chats up
+	never menu_has all_private_chats secret
+	never menu_has all_group_chats start
+	[[ $(sim GET /sim/commands | jq -r '.[0].commands[] | select(.command == "up").description') == 'Since when' ]]
+	link_account 1
+	wait_chat 1 linked
+	say 1 /whoami
+	wait_until 10 menu_has chat:1 secret
+	menu_has chat:1 up
+	calls=$(set_calls)
+	# A restart says nothing again; the configuration that is read again, what it changes.
+	stop_bot
+	start_bot
+	say 1 /help
+	wait_chat 1 '/secret - Secret'
+	[[ $(set_calls) == "$calls" ]]
+	sed -i 's/command: secret/command: hidden/; s/access: operator, exec/access: "%daemon", exec/' "$CONFIG"
+	kill -HUP "${PIDS[dispatch]}"
+	say 1 /unlink
+	wait_until 10 menu_gone chat:1
+	never menu_has all_private_chats hidden
+}

@@ -32,6 +32,7 @@ int method_edit_message_media(struct call *c);
 int method_send_chat_action(struct call *c);
 int method_set_my_commands(struct call *c);
 int method_get_my_commands(struct call *c);
+int method_delete_my_commands(struct call *c);
 int method_set_webhook(struct call *c);
 int method_delete_webhook(struct call *c);
 int method_get_webhook_info(struct call *c);

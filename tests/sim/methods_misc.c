@@ -1,4 +1,4 @@
-/* getMe, getChat, setMyCommands, getMyCommands */
+/* getMe, getChat, setMyCommands, getMyCommands, deleteMyCommands */
 #include "api.h"
 #include "methods.h"
 #include "utf8.h"
@@ -158,6 +158,25 @@ int method_set_my_commands(struct call *c)
 	free(found->list);
 	found->list = commands_text(list);
 	sim_changed(c->sim);
+	return call_true(c);
+}
+
+int method_delete_my_commands(struct call *c)
+{
+	struct store *s = &c->sim->store;
+	char scope[96], language[3];
+	struct commands *found;
+
+	if (read_scope(c, scope, sizeof(scope)) < 0 || read_language(c, language) < 0)
+		return -1;
+	found = find_commands(s, scope, language);
+	if (found) {
+		free(found->scope);
+		free(found->language);
+		free(found->list);
+		*found = s->commands[--s->command_count];
+		sim_changed(c->sim);
+	}
 	return call_true(c);
 }
 

@@ -488,6 +488,7 @@ const struct method methods[] = {
     {"sendChatAction", send_chat_action_fields, method_send_chat_action},
     {"setMyCommands", set_my_commands_fields, method_set_my_commands},
     {"getMyCommands", get_my_commands_fields, method_get_my_commands},
+    {"deleteMyCommands", get_my_commands_fields, method_delete_my_commands},
     {"setWebhook", set_webhook_fields, method_set_webhook},
     {"deleteWebhook", delete_webhook_fields, method_delete_webhook},
     {"getWebhookInfo", get_webhook_info_fields, method_get_webhook_info},
