@@ -32,6 +32,9 @@ struct reader {
 	struct loaded *loaded;
 	yaml_document_t document;
 	struct error *error;
+	config_mistake_fn *told; /* NULL: the first mistake is the end */
+	void *context;
+	bool is_broken; /* a mistake was told */
 };
 
 void *config_own(struct config_blocks *blocks, void *block)
@@ -68,6 +71,16 @@ static int fail(struct reader *reader, size_t line, const char *format, ...)
 	va_end(args);
 	return error_set(
 	    reader->error, ERROR_CONFIG, "%s%s:%zu: %s", len > NAME_BYTES ? "..." : "", name, line, text);
+}
+
+/* After a mistake: 0 where it was told and reading goes on, else -1. */
+static int recover(struct reader *reader)
+{
+	if (reader->told == NULL)
+		return -1;
+	reader->told(reader->context, reader->error->text);
+	reader->is_broken = true;
+	return 0;
 }
 
 /* ---- the document ---- */
@@ -214,14 +227,16 @@ static int read_list(struct reader *reader, const struct config_key *key, const 
 		return -1;
 	count = node == NULL ? 1 : (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
 	list->items = own(reader, xcalloc(count + 1, sizeof *list->items));
-	list->count = count;
-	if (node == NULL)
+	if (node == NULL) {
+		list->count = count;
 		return set_default(reader, key, &list->items[0]);
+	}
 	for (size_t i = 0; i < count; i++) {
 		yaml_node_t *item = node_at(reader, node->data.sequence.items.start[i]);
 
 		if (read_scalar(reader, key, item, path, &list->items[i]) != 0)
 			return -1;
+		list->count = i + 1;
 	}
 	if (key->shape == CONFIG_ARGV && (count == 0 || list->items[0][0] != '/'))
 		return fail(reader, line_of(node), "%s must start with the absolute path of a program", path);
@@ -236,11 +251,27 @@ static const char *name_of(const struct config_table *table, const char *element
 	return *(char *const *)(const void *)(element + table->keys[0].offset);
 }
 
+/* The entry behind those before it. */
+static int read_entry(struct reader *reader, const struct config_table *table, const yaml_node_t *item,
+    const char *path, const char *base, char *element)
+{
+	if (table->line_offset != 0)
+		*(size_t *)(void *)(element + table->line_offset) = line_of(item);
+	if (read_table(reader, table, item, path, element) != 0)
+		return -1;
+	for (; base < element; base += table->size_bytes) {
+		if (strcmp(name_of(table, base), name_of(table, element)) == 0)
+			return fail(reader, line_of(item), "%s has two entries with the %s \"%.64s\"", path,
+			    table->keys[0].name, name_of(table, element));
+	}
+	return 0;
+}
+
 static int read_sections(struct reader *reader, const struct config_key *key, const yaml_node_t *node,
     const char *path, char **elements, size_t *elements_count)
 {
 	const struct config_table *table = key->table;
-	size_t count;
+	size_t count, kept = 0;
 	char *base;
 
 	if (node == NULL)
@@ -251,20 +282,18 @@ static int read_sections(struct reader *reader, const struct config_key *key, co
 	base = own(reader, xcalloc(count, table->size_bytes));
 	for (size_t i = 0; i < count; i++) {
 		yaml_node_t *item = node_at(reader, node->data.sequence.items.start[i]);
-		char *element = base + i * table->size_bytes;
+		char *element = base + kept * table->size_bytes;
 
-		if (table->line_offset != 0)
-			*(size_t *)(void *)(element + table->line_offset) = line_of(item);
-		if (read_table(reader, table, item, path, element) != 0)
+		if (read_entry(reader, table, item, path, base, element) == 0) {
+			kept++;
+			continue;
+		}
+		if (recover(reader) != 0)
 			return -1;
-		for (size_t k = 0; k < i; k++)
-			if (strcmp(name_of(table, base + k * table->size_bytes), name_of(table, element)) ==
-			    0)
-				return fail(reader, line_of(item), "%s has two entries with the %s \"%.64s\"",
-				    path, table->keys[0].name, name_of(table, element));
+		memset(element, 0, table->size_bytes);
 	}
 	*elements = base;
-	*elements_count = count;
+	*elements_count = kept;
 	return 0;
 }
 
@@ -329,8 +358,10 @@ static int read_table(struct reader *reader, const struct config_table *table, c
     const char *path, void *base)
 {
 	char child_path[PATH_BYTES];
+	bool is_root = path[0] == '\0';
 
-	if (node != NULL && check_mapping(reader, node, table->keys, path) != 0)
+	if (node != NULL && check_mapping(reader, node, table->keys, path) != 0 &&
+	    (!is_root || node->type != YAML_MAPPING_NODE || recover(reader) != 0))
 		return -1;
 	for (const struct config_key *key = table->keys; key->name != NULL; key++) {
 		const yaml_node_t *child = find(reader, node, key->name);
@@ -338,7 +369,8 @@ static int read_table(struct reader *reader, const struct config_table *table, c
 		snprintf(child_path, sizeof child_path, "%s%s%s", path, path[0] ? "." : "", key->name);
 		if (child == NULL && key->need == CONFIG_REQUIRED)
 			return fail(reader, line_of(node), "%s is missing", child_path);
-		if (read_key(reader, key, child, child_path, base) != 0)
+		/* A section that is wrong is no more than that. */
+		if (read_key(reader, key, child, child_path, base) != 0 && (!is_root || recover(reader) != 0))
 			return -1;
 	}
 	return 0;
@@ -388,12 +420,14 @@ static int check_route(struct reader *reader, const char *path, const struct con
 	return check_session(reader, route->line, path, route->session);
 }
 
-static int check_routes(
-    struct reader *reader, const char *path, const struct config_route *routes, size_t count)
+static int check_routes(struct reader *reader, const char *path, struct config_route *routes, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (check_route(reader, path, &routes[i]) != 0)
+		if (check_route(reader, path, &routes[i]) == 0)
+			continue;
+		if (recover(reader) != 0)
 			return -1;
+		routes[i].name = NULL;
 	}
 	return 0;
 }
@@ -408,18 +442,21 @@ static int check_unnamed(
 		return 0;
 	route->line = line_of(node);
 	keep(reader, name, &route->name);
-	return check_route(reader, name, route);
+	if (check_route(reader, name, route) == 0)
+		return 0;
+	route->name = NULL;
+	return recover(reader);
 }
 
 static int check_keys(struct reader *reader)
 {
 	struct config_http *http = &reader->loaded->config.keys.http;
 
-	if (http->url[0] == '\0')
+	if (http->url != NULL && http->url[0] == '\0')
 		http->url = NULL;
 	keep(reader, "POST", &http->method);
 	http->answer_max_bytes = KEYS_ANSWER_MAX_BYTES;
-	return check_headers(reader, "keys", http);
+	return check_headers(reader, "keys", http) != 0 ? recover(reader) : 0;
 }
 
 static void add_root_device(struct reader *reader)
@@ -578,10 +615,12 @@ static int read_file(const char *path, struct buf *content, struct error *error)
 	return fd_read_file(path, content, error);
 }
 
-int config_load(const char *path, struct config **config, struct error *error)
+int config_load_all(
+    const char *path, config_mistake_fn *fn, void *context, struct config **config, struct error *error)
 {
 	struct loaded *loaded = xcalloc(1, sizeof *loaded);
-	struct reader reader = {.file = choose_file(path), .loaded = loaded, .error = error};
+	struct reader reader = {
+	    .file = choose_file(path), .loaded = loaded, .error = error, .told = fn, .context = context};
 	struct buf content = BUF_INIT(FILE_MAX_BYTES);
 	int result;
 
@@ -594,7 +633,12 @@ int config_load(const char *path, struct config **config, struct error *error)
 	else
 		config_free(&loaded->config);
 	buf_free(&content);
-	return result;
+	return result == 0 && reader.is_broken ? 1 : result;
+}
+
+int config_load(const char *path, struct config **config, struct error *error)
+{
+	return config_load_all(path, NULL, NULL, config, error);
 }
 
 void config_free(struct config *config)

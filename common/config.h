@@ -176,6 +176,17 @@ struct config {
 int config_load(const char *path, struct config **config, struct error *error);
 void config_free(struct config *config);
 
+/* text: "FILE:LINE: what is wrong". */
+typedef void config_mistake_fn(void *context, const char *text);
+
+/*
+ * As config_load, but tells all mistakes, one for each row and each other section at most, and goes on. Then
+ * it returns 1, and *config is what could be read: good to be looked through for more mistakes, with texts
+ * that are NULL, and nothing else. 0: there was none. -1: nothing could be read at all; error says why.
+ */
+int config_load_all(
+    const char *path, config_mistake_fn *fn, void *context, struct config **config, struct error *error);
+
 /* A look at a new configuration before it takes the place of the old one, which is still there then. */
 typedef int config_accept_fn(void *context, const struct config *loaded, struct error *error);
 

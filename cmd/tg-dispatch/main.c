@@ -4,8 +4,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sysexits.h>
 #include <unistd.h>
 
+#include "buf.h"
 #include "config.h"
 #include "confine.h"
 #include "error.h"
@@ -18,6 +20,8 @@
 #include "dispatch.h"
 #include "limits.h"
 #include "service.h"
+#include "table_check.h"
+#include "table_print.h"
 #include "table.h"
 
 #define PROGRAM "tg-dispatch"
@@ -29,7 +33,7 @@ static const char help[] =
 	  "calls that answer them, one line an update, on standard output.\n"
 	  "\n"
 	  "  -c, --config FILE  read FILE instead of $TGTOOLS_CONFIG or " CONFIG_DEFAULT_PATH "\n"
-	  "      --check        read the configuration and end; what is wrong is one line, exit 78\n"
+	  "      --check        print the table and end; each thing that is wrong is one line, exit 78\n"
 	  "      --no-store     try a table: nothing is kept, nobody is linked, no script is run\n"
 	  "      --as USER      without a store: every chat is linked to USER\n"
 	  "  -V, --version      print the version\n"
@@ -123,6 +127,59 @@ static int run_with_store(const struct options *options, struct dispatch *dispat
 	return result;
 }
 
+/* ---- --check ---- */
+
+static void tell_mistake(void *context, const char *text)
+{
+	int *mistakes = context;
+
+	++*mistakes;
+	fprintf(stderr, PROGRAM ": %s\n", text);
+}
+
+static void tell_row(void *context, const char *text, bool is_fatal)
+{
+	(void)is_fatal;
+	tell_mistake(context, text);
+}
+
+/* As far as it is in order: with a row that nobody can use it is still the table. */
+static int print_table(const struct config *config, struct error *error)
+{
+	struct command_table *table;
+	struct buf out = BUF_INIT(4 << 20);
+	struct error in_vain;
+	int result = 0;
+
+	if (table_new(config, &table, &in_vain) != 0)
+		return 0; /* told as a mistake */
+	table_print(table, config, &out);
+	if (fd_write_all(STDOUT_FILENO, buf_text(&out), out.len) != 0)
+		result = error_errno(error, ERROR_TEMPORARY, "cannot write the table");
+	buf_free(&out);
+	table_free(table);
+	return result;
+}
+
+/* All that is wrong, and the table where there is one. Returns the exit code. */
+static int check(const struct options *options)
+{
+	struct config *config = NULL;
+	struct error error;
+	int mistakes = 0, result;
+
+	result = config_load_all(options->config, tell_mistake, &mistakes, &config, &error);
+	if (result < 0)
+		return program_fail(PROGRAM, &error);
+	table_check(config, &table_this_world, tell_row, &mistakes);
+	if (result == 0)
+		result = print_table(config, &error);
+	config_free(config);
+	if (result < 0)
+		return program_fail(PROGRAM, &error);
+	return mistakes > 0 ? EX_CONFIG : EXIT_SUCCESS;
+}
+
 static int run(const struct options *options, struct error *error)
 {
 	struct dispatch dispatch = {.config = NULL};
@@ -131,11 +188,8 @@ static int run(const struct options *options, struct error *error)
 	if (config_load(options->config, &dispatch.config, error) != 0 ||
 	    table_new(dispatch.config, &dispatch.table, error) != 0)
 		goto out;
-	if (options->check) {
-		result = 0;
-		goto out;
-	}
 	config_open_log(dispatch.config, PROGRAM);
+	table_log_mistakes(dispatch.config);
 	dispatch.limits = limits_new();
 	dispatch.accounts = accounts_new(NULL);
 	result = options->no_store ? run_without_store(options, &dispatch, error)
@@ -160,5 +214,7 @@ int main(int argc, char **argv)
 	code = read_options(argc, argv, &options);
 	if (code >= 0)
 		return code;
+	if (options.check)
+		return check(&options);
 	return run(&options, &error) == 0 ? EXIT_SUCCESS : program_fail(PROGRAM, &error);
 }

@@ -17,6 +17,7 @@
 #include "menus.h"
 #include "running.h"
 #include "suspended.h"
+#include "table_check.h"
 #include "log.h"
 #include "loop.h"
 #include "path.h"
@@ -69,6 +70,7 @@ struct service {
 	bool reported;	     /* what a restart interrupted */
 	int64_t chore_at_ms; /* not before */
 	struct menus *menus;
+	bool is_file;	     /* the input */
 	int64_t menus_at_ms; /* not before */
 	int lock_fd;	     /* held by the one process that tells of jobs that were interrupted */
 };
@@ -93,6 +95,7 @@ static void reload(void *context, int signo)
 	dispatch_reload(service->dispatch, service->config_path);
 	executor_reload(service->executor);
 	menus_restart(service->menus);
+	table_log_mistakes(service->dispatch->config);
 }
 
 /* A failure that ends the service; the first one counts. */
@@ -516,10 +519,18 @@ static void chores(struct service *service)
 	service->chore_at_ms = has_chores(service) ? now_ms + CHORE_MS : 0;
 }
 
-/* By the one that is no other's double. */
+/* By the one that is no other's double, and that is asked more than what stands in a file. */
 static bool keeps_menus(const struct service *service)
 {
-	return service->dispatch->store != NULL && service->lock_fd >= 0 && may_work(service);
+	return service->dispatch->store != NULL && service->lock_fd >= 0 && !service->is_file &&
+	       may_work(service);
+}
+
+static bool is_file(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
 static void keep_menus(struct service *service)
@@ -681,6 +692,7 @@ int service_run(struct dispatch *dispatch, struct executor *executor, const char
 	    .running = running_new(),
 	    .suspended = suspended_new(),
 	    .menus = menus_new(),
+	    .is_file = is_file(input),
 	    .next_wait = WAIT_FIRST,
 	    .lock_fd = -1};
 	int result = -1;

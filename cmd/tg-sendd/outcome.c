@@ -5,6 +5,7 @@
 
 #include "json.h"
 #include "utf8.h"
+#include "sched.h"
 
 enum { CAPTION_MAX = 1024 };
 
@@ -33,7 +34,8 @@ static struct outcome wait_as_told(const struct telegram_reply *reply, const str
 {
 	struct outcome outcome = again_after(message, rules, now_ms, reply->retry_after_s * 1000);
 
-	if (reply->whole_bot || message->chat == 0)
+	/* Some calls in the background have limits of their own, such as that of the menu. */
+	if (reply->whole_bot || (sched_is_lane(message->chat) && message->class != STORE_BULK))
 		outcome.hold_all_ms = reply->retry_after_s * 1000;
 	return outcome;
 }

@@ -88,10 +88,10 @@ refuses() {
 
 @test "tg-dispatch --check tells a right file from a wrong one, and touches nothing" {
 	run tg-dispatch --check -c "$TREE/etc/tgtools.yaml"
-	[[ $status == 0 && -z $output ]]
+	[[ $status == 0 && $output == 'ROUTE '* ]]
 	printf 'store: {path: %s/store}\n' "$DIR" >"$CONFIG"
 	run tg-dispatch --check -c "$CONFIG"
-	[[ $status == 0 && -z $output && ! -e $DIR/store ]]
+	[[ $status == 0 && ! -e $DIR/store ]]
 	printf 'text: {session: none}\n' >>"$CONFIG"
 	expected="$CONFIG:2: text: there is no session \"none\" in sessions"
 	refuses "tg-dispatch --check" -c "$CONFIG"

@@ -151,3 +151,51 @@ texts: {help_up: Since when}"
 	wait_until 10 menu_gone chat:1
 	never menu_has all_private_chats hidden
 }
+
+@test "--check prints the table as it is understood, and every mistake in its line" {
+	make_dir
+	mkdir "$DIR/there"
+	printf 'x\n' >"$DIR/secret"
+	chmod 644 "$DIR/secret"
+	cat >"$DIR/t.yaml" <<-YAML
+		access: {operators: []}
+		commands:
+		  - {command: up, description: Up, access: anyone, where: [private, group], exec: [/usr/bin/env, echo, up]}
+		  - {command: gone, description: Gone, exec: [$DIR/gone]}
+		  - {command: there, description: There, exec: [$DIR/there]}
+		  - {command: plain, description: Plain, exec: [$DIR/secret]}
+		  - {command: op, description: Op, access: operator, exec: [/usr/bin/env]}
+		  - {command: team, description: Team, access: "%no-such-group", exec: [/usr/bin/env]}
+		  - command: web
+		    description: Web
+		    http: {url: "http://127.0.0.1:1/", headers: [{name: X-Key, value_file: $DIR/secret}]}
+	YAML
+	run --separate-stderr -78 tg-dispatch --check -c "$DIR/t.yaml"
+	[[ $stderr == "tg-dispatch: $DIR/t.yaml:4: commands: gone: $DIR/gone cannot be run: No such file or directory
+tg-dispatch: $DIR/t.yaml:5: commands: there: $DIR/there cannot be run: it is no file
+tg-dispatch: $DIR/t.yaml:6: commands: plain: $DIR/secret cannot be run: it is not executable
+tg-dispatch: $DIR/t.yaml:7: commands: op: nobody can use it: access.operators is empty
+tg-dispatch: $DIR/t.yaml:8: commands: team: nobody can use it: there is no group no-such-group
+tg-dispatch: $DIR/t.yaml:11: commands: web: header X-Key: $DIR/secret: others can read or write it; run chmod 600 on it" ]]
+	grep -qE '^/up +private, group +anyone +exec /usr/bin/env echo up +1m 0s$' <<<"$output"
+	[[ $(grep -c '^ROUTE ' <<<"$output") == 1 && ! -e $DIR/store ]]
+	# Rows that contradict each other, in all sections at once; then there is no table.
+	printf 'commands:\n  - {command: start, description: S, exec: [/bin/true]}\n  - {command: a, description: A, script: a}
+  - {command: a, description: A, script: b}\n  - {command: b, description: B, http: {url: nonsense}}
+callbacks:\n  - {action: run, exec: [/bin/true]}\n' >"$DIR/t.yaml"
+	run --separate-stderr -78 tg-dispatch --check -c "$DIR/t.yaml"
+	[[ -z $output && $(sed "s|.*$DIR/t.yaml:||; s/:.*//" <<<"$stderr" | paste -sd ' ') == '4 5 2 7' ]]
+	# The examples of the sample are rows.
+	sed -E 's/^#( +- \{command: (uptime|report))/\1/; s/^commands: \[\] +#.*/commands:/' "$TREE/etc/tgtools.yaml" >"$DIR/t.yaml"
+	run --separate-stderr tg-dispatch --check -c "$DIR/t.yaml"
+	grep -qE '^/uptime .* operator +exec /usr/bin/uptime -p' <<<"$output"
+	grep -qE '^/report .* linked +script report.py' <<<"$output"
+	# The service starts with a row that does not work, and says so.
+	start_sim
+	write_config "commands: [{command: gone, description: Gone, exec: [$DIR/gone]}]"
+	start_sendd
+	start_bot
+	wait_until 10 grep -q "commands: gone: $DIR/gone cannot be run" "$DIR/dispatch.log"
+	say 1 /start
+	wait_chat 1 code
+}
