@@ -8,9 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "commands.h"
 #include "error.h"
 #include "log.h"
+#include "utf8.h"
+#include "commands.h"
 #include "template.h"
 
 /* A row being checked. */
@@ -34,6 +35,8 @@ static void tell_at(const struct check *check, size_t line, bool is_fatal, const
 	else
 		snprintf(text, sizeof text, "%s:%zu: %s: %s: %s", check->config->file, line, check->section,
 		    check->route->name, what);
+	/* What was cut may end within a character. */
+	utf8_make_line(text);
 	check->fn(check->context, text, is_fatal);
 }
 

@@ -1,35 +1,47 @@
 #include "table_print.h"
 
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
-#include "num.h"
 #include "text.h"
-#include "utf8.h"
+#include "xalloc.h"
 
-enum { COLUMNS = 5, CELL_MAX_BYTES = 4096, DURATION_BYTES = 32 };
-
-/* Lines of cells, all of them in one buffer: each cell ends with '\0', each line has COLUMNS of them. */
-struct cells {
-	struct buf text;
-	size_t widths[COLUMNS];
-	size_t count;
-};
-
-static void add_cell(struct cells *cells, const char *text)
-{
-	size_t column = cells->count++ % COLUMNS, width = utf8_count(text, strlen(text));
-
-	if (width > cells->widths[column])
-		cells->widths[column] = width;
-	(void)buf_add(&cells->text, text, strlen(text) + 1);
-}
+enum { COLUMNS = 5, CELL_MAX_BYTES = 2000, DURATION_BYTES = 32 };
 
 static const char *where_of(const struct command *row)
 {
 	if ((row->where & CHAT_PRIVATE) == 0)
 		return "group";
-	return (row->where & CHAT_GROUP) != 0 ? "private, group" : "private";
+	return (row->where & CHAT_GROUP) != 0 ? "private,group" : "private";
+}
+
+/* 0: none, or one that is said elsewhere. */
+static int64_t timeout_of(const struct config_route *route, const struct config *config)
+{
+	if (route == NULL || route->session != NULL)
+		return 0;
+	if (route->http.url != NULL)
+		return route->http.timeout_ms;
+	return route->exec.count > 0 && route->timeout_ms > 0 ? route->timeout_ms
+							      : config->scripts.timeout_ms;
+}
+
+/* As the configuration has it, in one word: "90s", "5m". */
+static const char *in_one_word(int64_t duration_ms, char text[DURATION_BYTES])
+{
+	static const struct {
+		int64_t seconds;
+		char name;
+	} units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+	int64_t seconds = duration_ms / 1000;
+	size_t i = 0;
+
+	if (duration_ms == 0)
+		return "";
+	while (i < sizeof units / sizeof units[0] - 1 && seconds % units[i].seconds != 0)
+		i++;
+	snprintf(text, DURATION_BYTES, "%lld%c", (long long)(seconds / units[i].seconds), units[i].name);
+	return text;
 }
 
 static void add_words(struct buf *cell, const struct config_list *words)
@@ -38,9 +50,10 @@ static void add_words(struct buf *cell, const struct config_list *words)
 		(void)buf_add_format(cell, " %s", words->items[i]);
 }
 
-static void add_goal(struct cells *cells, const struct config_route *route)
+/* What does not fit is cut. */
+static void add_goal(struct text_table *out, const struct config_route *route)
 {
-	struct buf cell = BUF_INIT(CELL_MAX_BYTES), line = BUF_INIT(CELL_MAX_BYTES);
+	struct buf cell = BUF_INIT(CELL_MAX_BYTES);
 
 	if (route == NULL) {
 		(void)buf_add_text(&cell, "built in");
@@ -58,90 +71,58 @@ static void add_goal(struct cells *cells, const struct config_route *route)
 	} else {
 		(void)buf_add_format(&cell, "session %s", route->session);
 	}
-	text_add_line(&line, buf_text(&cell), CELL_MAX_BYTES / 2);
-	add_cell(cells, buf_text(&line));
+	text_table_add(out, buf_text(&cell));
 	buf_free(&cell);
-	buf_free(&line);
-}
-
-/* 0: none. */
-static int64_t timeout_of(const struct config_route *route, const struct config *config)
-{
-	if (route == NULL || route->session != NULL)
-		return 0;
-	if (route->http.url != NULL)
-		return route->http.timeout_ms;
-	/* Whether a script of the server has a timeout, its entry says. */
-	return route->exec.count > 0 && route->timeout_ms > 0 ? route->timeout_ms
-							      : config->scripts.timeout_ms;
 }
 
 static void add_row(
-    struct cells *cells, const char *prefix, const struct command *row, const struct config *config)
+    struct text_table *out, const char *before, const struct command *row, const struct config *config)
 {
-	char name[128], duration[DURATION_BYTES] = "-";
-	int64_t timeout_ms = timeout_of(row->route, config);
+	/* A button by how its data begins. */
+	char *name = xasprintf("%s%s%s", before, row->name, before[0] == ':' ? ":" : "");
+	char duration[DURATION_BYTES];
 
-	snprintf(name, sizeof name, "%s%s", prefix, row->name);
-	if (timeout_ms > 0)
-		num_format_duration(timeout_ms, duration, sizeof duration);
-	add_cell(cells, name);
-	add_cell(cells, where_of(row));
-	add_cell(cells, row->access);
-	add_goal(cells, row->route);
-	add_cell(cells, duration);
+	text_table_add(out, before[0] == ':' ? name + 1 : name);
+	text_table_add(out, where_of(row));
+	text_table_add(out, row->access);
+	text_table_add(out, in_one_word(timeout_of(row->route, config), duration));
+	add_goal(out, row->route);
+	free(name);
 }
 
-static void add_session(struct cells *cells, const struct config_session *session)
+static void add_session(struct text_table *out, const struct config_session *session)
 {
-	char name[128];
-	struct buf cell = BUF_INIT(CELL_MAX_BYTES), line = BUF_INIT(CELL_MAX_BYTES);
+	struct buf cell = BUF_INIT(CELL_MAX_BYTES);
+	char *name = xasprintf("session=%s", session->name);
 
-	snprintf(name, sizeof name, "session %s", session->name);
-	(void)buf_add_format(&cell, "as %s:", session->run_as);
+	(void)buf_add_format(&cell, "exec as %s:", session->run_as);
 	add_words(&cell, &session->command);
-	text_add_line(&line, buf_text(&cell), CELL_MAX_BYTES / 2);
-	add_cell(cells, name);
-	add_cell(cells, "-");
-	add_cell(cells, session->access);
-	add_cell(cells, buf_text(&line));
-	add_cell(cells, "-");
+	text_table_add(out, name);
+	text_table_add(out, "");
+	text_table_add(out, session->access);
+	text_table_add(out, "");
+	text_table_add(out, buf_text(&cell));
 	buf_free(&cell);
-	buf_free(&line);
-}
-
-static void print(const struct cells *cells, struct buf *out)
-{
-	const char *cell = buf_text(&cells->text);
-
-	for (size_t i = 0; i < cells->count; i++, cell += strlen(cell) + 1) {
-		size_t column = i % COLUMNS, width = utf8_count(cell, strlen(cell));
-
-		(void)buf_add_text(out, cell);
-		if (column == COLUMNS - 1)
-			(void)buf_add_text(out, "\n");
-		else
-			(void)buf_add_format(out, "%*s", (int)(cells->widths[column] - width + 2), "");
-	}
+	free(name);
 }
 
 void table_print(const struct command_table *table, const struct config *config, struct buf *out)
 {
-	static const char *const heads[COLUMNS] = {"ROUTE", "WHERE", "ACCESS", "GOES TO", "TIMEOUT"};
-	struct cells cells = {.text = BUF_INIT(4 << 20)};
+	static const char *const heads[COLUMNS] = {"ROUTE", "WHERE", "ACCESS", "TIMEOUT", "GOES TO"};
+	struct text_table rows = TEXT_TABLE_INIT(COLUMNS);
 
 	for (size_t i = 0; i < COLUMNS; i++)
-		add_cell(&cells, heads[i]);
+		text_table_add(&rows, heads[i]);
 	for (size_t i = 0; i < table->count; i++)
-		add_row(&cells, "/", &table->rows[i], config);
+		add_row(&rows, "/", &table->rows[i], config);
 	if (table->text != NULL)
-		add_row(&cells, "", table->text, config);
+		add_row(&rows, "", table->text, config);
 	if (table->files != NULL)
-		add_row(&cells, "", table->files, config);
+		add_row(&rows, "", table->files, config);
 	for (size_t i = 0; i < table->taps_count; i++)
-		add_row(&cells, "button ", &table->taps[i], config);
+		add_row(&rows, ":", &table->taps[i], config);
 	for (size_t i = 0; i < config->sessions_count; i++)
-		add_session(&cells, &config->sessions[i]);
-	print(&cells, out);
-	buf_free(&cells.text);
+		add_session(&rows, &config->sessions[i]);
+	text_table_print(&rows, out);
+	text_table_free(&rows);
 }

@@ -7,8 +7,9 @@
 #include "config.h"
 
 /*
- * Appends lines in aligned columns: the route, where it may be used, who may use it, where it goes to, and
- * its timeout. First the commands, then text, files and buttons, then the sessions.
+ * Appends lines in aligned columns: the route, where it may be used, who may use it, its timeout, and where
+ * it goes to; of all but the last one word. First the commands, then text, files and buttons ("ACTION:"),
+ * then the sessions.
  */
 void table_print(const struct command_table *table, const struct config *config, struct buf *out);
 

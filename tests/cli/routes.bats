@@ -177,7 +177,7 @@ tg-dispatch: $DIR/t.yaml:6: commands: plain: $DIR/secret cannot be run: it is no
 tg-dispatch: $DIR/t.yaml:7: commands: op: nobody can use it: access.operators is empty
 tg-dispatch: $DIR/t.yaml:8: commands: team: nobody can use it: there is no group no-such-group
 tg-dispatch: $DIR/t.yaml:11: commands: web: header X-Key: $DIR/secret: others can read or write it; run chmod 600 on it" ]]
-	grep -qE '^/up +private, group +anyone +exec /usr/bin/env echo up +1m 0s$' <<<"$output"
+	grep -qE '^/up +private,group +anyone +1m +exec /usr/bin/env echo up$' <<<"$output"
 	[[ $(grep -c '^ROUTE ' <<<"$output") == 1 && ! -e $DIR/store ]]
 	# Rows that contradict each other, in all sections at once; then there is no table.
 	printf 'commands:\n  - {command: start, description: S, exec: [/bin/true]}\n  - {command: a, description: A, script: a}
@@ -188,8 +188,8 @@ callbacks:\n  - {action: run, exec: [/bin/true]}\n' >"$DIR/t.yaml"
 	# The examples of the sample are rows.
 	sed -E 's/^#( +- \{command: (uptime|report))/\1/; s/^commands: \[\] +#.*/commands:/' "$TREE/etc/tgtools.yaml" >"$DIR/t.yaml"
 	run --separate-stderr tg-dispatch --check -c "$DIR/t.yaml"
-	grep -qE '^/uptime .* operator +exec /usr/bin/uptime -p' <<<"$output"
-	grep -qE '^/report .* linked +script report.py' <<<"$output"
+	grep -qE '^/uptime .* operator +1m +exec /usr/bin/uptime -p' <<<"$output"
+	grep -qE '^/report .* linked +1m +script report.py' <<<"$output"
 	# The service starts with a row that does not work, and says so.
 	start_sim
 	write_config "commands: [{command: gone, description: Gone, exec: [$DIR/gone]}]"

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "tg-dispatch/table_check.h"
 #include "utf8.h"
 
 const char *const fuzz_words[] = {"telegram:", "\n  - {", "[]", "{}", "\"\"", "&a ", "*a", "<<: ", "---\n",
@@ -50,6 +51,43 @@ static void check_config(const struct config *config)
 		FUZZ_MUST(config_text(config, config->texts[i].name, "")[0] != '\0');
 }
 
+static bool has_group(const char *name)
+{
+	return name[0] != '\0';
+}
+
+static const char *why_not(const char *path)
+{
+	return path[0] == '/' ? NULL : "it is relative";
+}
+
+/* Each a line of its own. */
+static void count_mistake(void *context, const char *text)
+{
+	++*(int *)context;
+	FUZZ_MUST(strchr(text, '\n') == NULL && utf8_is_valid(text, strlen(text)));
+}
+
+static void count_row(void *context, const char *text, bool is_fatal)
+{
+	(void)is_fatal;
+	count_mistake(context, text);
+}
+
+/* What is left of a file with mistakes is looked through for more of them. */
+static void check_all(const char *path, int result)
+{
+	static const struct table_world world = {has_group, why_not, why_not};
+	struct config *config = NULL;
+	struct error error;
+	int mistakes = 0, all = config_load_all(path, count_mistake, &mistakes, &config, &error);
+
+	FUZZ_MUST((all == 0) == (result == 0) && (all == 1) == (mistakes > 0 && config != NULL));
+	if (all >= 0)
+		table_check(config, &world, count_row, &mistakes);
+	config_free(config);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int fd = -1;
@@ -65,8 +103,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (config_load(path, &config, &error) == 0) {
 		check_config(config);
 		config_free(config);
+		check_all(path, 0);
 		return 0;
 	}
+	check_all(path, -1);
 	FUZZ_MUST(config == NULL && error.kind == ERROR_CONFIG);
 	FUZZ_MUST(strncmp(error.text, path, strlen(path)) == 0 && error.text[strlen(path)] == ':');
 	FUZZ_MUST(strchr(error.text, '\n') == NULL && utf8_is_valid(error.text, strlen(error.text)));

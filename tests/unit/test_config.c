@@ -222,7 +222,9 @@ static char *page_section(const char *page, const char *name)
 	start = strstr(page, heading);
 	if (start == NULL)
 		fail_msg("the page lacks .Ss %s", name);
-	end = strstr(start + 1, "\n.S");
+	end = start + 1;
+	while ((end = strstr(end, "\n.S")) != NULL && end[3] != 's' && end[3] != 'h')
+		end++;
 	return strndup(start, (size_t)(end - start));
 }
 
