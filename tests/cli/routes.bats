@@ -100,6 +100,8 @@ all_answered() {
 	done
 	wait_until 2 all_answered "${chats[@]}"
 	((SECONDS - started < 4))
+	# The answer that is late is not waited for.
+	stop sim KILL || true
 }
 
 commands_of() {
