@@ -413,6 +413,20 @@ static int check_broken(struct check *check, struct error *error)
 	return found;
 }
 
+static int check_menus(struct check *check, struct error *error)
+{
+	struct store_key key;
+	MDB_val value;
+	int found;
+
+	for (key_init(&key); (found = table_seek(check->txn, TABLE_MENUS, &key, &value, error)) == 1;
+	     key_increment(&key)) {
+		if (key.len != INT_BYTES || value.mv_size != INT_BYTES)
+			find(check, "menus: an entry of %zu bytes", value.mv_size);
+	}
+	return found;
+}
+
 static bool check_link(void *context, const struct store_link *link)
 {
 	struct check *check = context;
@@ -434,10 +448,10 @@ static int check_all(struct check *check, struct error *error)
 	    check_pointers(check, TABLE_SCHEDULED, "schedule", error) != 0 ||
 	    check_owners(check, error) != 0 || check_counts(check, error) != 0 ||
 	    check_cooldowns(check, error) != 0 || check_jobs(check, error) != 0 ||
-	    check_buttons(check, error) != 0 || check_drafts(check, error) != 0 ||
-	    check_apikeys(check, error) != 0 || check_apikey_hashes(check, error) != 0 ||
-	    check_starts(check, error) != 0 || check_broadcasts(check, error) != 0 ||
-	    check_broken(check, error) != 0)
+	    check_menus(check, error) != 0 || check_buttons(check, error) != 0 ||
+	    check_drafts(check, error) != 0 || check_apikeys(check, error) != 0 ||
+	    check_apikey_hashes(check, error) != 0 || check_starts(check, error) != 0 ||
+	    check_broadcasts(check, error) != 0 || check_broken(check, error) != 0)
 		return -1;
 	return store_links_each(check->txn, NULL, check_link, check, error);
 }

@@ -20,10 +20,9 @@ static int64_t timeout_of(const struct config_route *route, const struct config 
 {
 	if (route == NULL || route->session != NULL)
 		return 0;
-	if (route->http.url != NULL)
-		return route->http.timeout_ms;
-	return route->exec.count > 0 && route->timeout_ms > 0 ? route->timeout_ms
-							      : config->scripts.timeout_ms;
+	if (route->script == NULL && route->timeout_ms > 0)
+		return route->timeout_ms;
+	return route->http.url != NULL ? route->http.timeout_ms : config->scripts.timeout_ms;
 }
 
 /* As the configuration has it, in one word: "90s", "5m". */

@@ -285,8 +285,10 @@ static void a_damaged_job_or_button_is_found(void **state)
 	assert_int_equal(table_put(f->txn, TABLE_BUTTONS, &key, "12345678bob\0x", 14, &f->error), 0);
 	user_key(&key, "0123456789abcdeg");
 	assert_int_equal(table_put(f->txn, TABLE_BUTTONS, &key, "12345678bob\0x\0y", 16, &f->error), 0);
+	assert_int_equal(table_put(f->txn, TABLE_MENUS, &key, "12", 2, &f->error), 0);
 	assert_string_equal(findings(f), "job 1: its number will be given again; "
 					 "jobs: damaged record in the store: job; "
+					 "menus: an entry of 2 bytes; "
 					 "buttons: damaged record in the store: button; "
 					 "button of bob: its id stands for another one");
 }

@@ -80,9 +80,11 @@ static void expect(const char *yaml, int fatal, const char *expected)
 	struct said said = {.text = BUF_INIT(1 << 16)};
 	struct config *config = NULL;
 	struct error error;
+	int result;
 
 	write_file(yaml);
-	assert_true(config_load_all(file, say, &said, &config, &error) >= 0);
+	result = config_load_all(file, say, &said, &config, &error);
+	assert_int_equal(result, said.text.len > 0);
 	table_check(config, &world, say_row, &said);
 	assert_string_equal(buf_text(&said.text), expected);
 	assert_int_equal(said.fatal, fatal);
@@ -173,7 +175,7 @@ static void a_table_is_printed_in_columns(void **state)
 	    "     exec: [/usr/bin/uptime, -p]}\n"
 	    "  - {command: own, description: X, where: [group], script: own.sh}\n"
 	    "callbacks:\n"
-	    "  - {action: CONNECT, http: {url: 'http://x/'}}\n"
+	    "  - {action: CONNECT, timeout: 90s, http: {url: 'http://x/'}}\n"
 	    "text: {http: {url: 'http://y/', socket: /run/y, method: GET, template: '{{a}}'}}\n"
 	    "sessions: [{name: s, command: [/bin/s, \"a\"], access: '%team'}]\n");
 	assert_int_equal(config_load(file, &config, &error), 0);
@@ -186,7 +188,7 @@ static void a_table_is_printed_in_columns(void **state)
 	    "/own               group          linked    1m       script own.sh\n"
 	    "text               private        linked    5s       GET http://y/ at /run/y by a template\n"));
 	assert_non_null(strstr(buf_text(&out),
-	    "\nCONNECT:           private        linked    3s       POST http://x/\n"
+	    "\nCONNECT:           private        linked    90s      POST http://x/\n"
 	    "session=s          -              %team     -        exec as user: /bin/s a\n"));
 	table_free(table);
 	config_free(config);
