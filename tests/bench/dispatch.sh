@@ -17,10 +17,8 @@ trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM HUP
 echo 'log: {format: json, level: info}' >"$dir/tgtools.yaml"
 
-dispatch()
-{
-	taskset -c "$core" "$build/bin/tg-dispatch" -c "$dir/tgtools.yaml" --no-store
-}
+dispatch=(taskset -c "$core" "$build/bin/tg-dispatch" -c "$dir/tgtools.yaml" --no-store)
+json=(taskset -c "$core" "$build/tests/bench/bench_json" "$dir/answers")
 
 # seconds COMMAND...: the CPU time that it takes.
 seconds()
@@ -35,13 +33,13 @@ speed()
 	local round ours theirs
 
 	python3 tests/bench/updates.py "$updates" >"$dir/updates"
-	dispatch <"$dir/updates" >"$dir/answers" 2>"$dir/log"
-	taskset -c "$core" "$build/tests/bench/bench_json" "$dir/answers" <"$dir/updates" | cmp - "$dir/answers"
+	"${dispatch[@]}" <"$dir/updates" >"$dir/answers" 2>"$dir/log"
+	"${json[@]}" <"$dir/updates" | cmp - "$dir/answers"
 	echo "$(wc -l <"$dir/answers") updates of $(($(wc -c <"$dir/updates") / updates)) bytes," \
 		"$(grep -vc '"calls":\[\]' "$dir/answers") of them answered, $(wc -l <"$dir/log") lines in the log"
 	for ((round = 0; round < rounds; round++)); do
-		theirs=$(seconds taskset -c "$core" "$build/tests/bench/bench_json" "$dir/answers")
-		ours=$(seconds dispatch)
+		theirs=$(seconds "${json[@]}")
+		ours=$(seconds "${dispatch[@]}")
 		echo "$theirs $ours"
 	done | awk -v updates="$updates" '
 		{ printf "json-c %.0f a second, tg-dispatch %.0f: %.2f times json-c'"'"'s time\n",
@@ -51,7 +49,7 @@ speed()
 			NR * updates / theirs, NR * updates / ours, ours / theirs }'
 }
 
-# The same updates again and again; each round is another time of them, so that no chat is found to be too fast.
+# The same updates again and again, of more chats than the limits know.
 memory()
 {
 	local million
@@ -59,7 +57,7 @@ memory()
 	updates=100000
 	python3 tests/bench/updates.py "$updates" >"$dir/updates"
 	mkfifo "$dir/in"
-	dispatch <"$dir/in" >/dev/null 2>/dev/null &
+	"${dispatch[@]}" <"$dir/in" >/dev/null 2>/dev/null &
 	exec 3>"$dir/in"
 	for ((million = 1; million <= 10; million++)); do
 		for _ in 1 2 3 4 5 6 7 8 9 10; do
