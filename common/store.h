@@ -672,14 +672,19 @@ int store_spool_sweep(struct store *store, struct error *error);
  * A file that came before the message which will name it. It is its account's alone and lasts
  * STORE_STAGED_KEEP_MS.
  */
-enum { STORE_STAGED_MAX = 20, STORE_STAGED_KEEP_MS = 3600000 };
+enum { STORE_STAGED_MAX = 20, STORE_STAGED_KEEP_MS = 3600000, STORE_STAGED_PART_MAX = 99 };
 struct store_staged {
 	char name[256];
 	int64_t size_bytes, staged_ms;
+	char key[STORE_KEY_MAX + 1]; /* idempotency key of that message, or "" */
+	int64_t part;		     /* which of its files, where it has a key */
 };
-/* 0 where the account has STORE_STAGED_MAX already. */
+/*
+ * Replaces the account's file of the same key and part, which is told to fn, to be removed after the commit.
+ * 1; 0 where the account has STORE_STAGED_MAX others already.
+ */
 int store_staged_put(struct store_txn *txn, const char *user, const char *spool,
-    const struct store_staged *staged, struct error *error);
+    const struct store_staged *staged, store_spool_fn *fn, void *context, struct error *error);
 int store_staged_get(struct store_txn *txn, const char *user, const char *spool, struct store_staged *staged,
     struct error *error);
 int store_staged_remove(struct store_txn *txn, const char *user, const char *spool, struct error *error);

@@ -153,60 +153,89 @@ static void staged_key(struct store_key *key, const char *user, const char *spoo
 	key_add_text(key, spool);
 }
 
-static int count_staged(struct store_txn *txn, const char *user, int64_t *count, struct error *error)
+static int decode_staged(const MDB_val *value, struct store_staged *staged, struct error *error)
 {
+	struct json_object *record;
+	const char *name, *key;
+
+	if (json_parse_object(value->mv_data, value->mv_size, "staged file", &record, error) != 0)
+		return store_damaged(error, "staged file");
+	name = json_text(record, "name");
+	key = json_text(record, "key");
+	snprintf(staged->name, sizeof staged->name, "%s", name != NULL ? name : "file");
+	snprintf(staged->key, sizeof staged->key, "%s", key != NULL ? key : "");
+	staged->size_bytes = json_int64(record, "size_bytes");
+	staged->staged_ms = json_int64(record, "staged_ms");
+	staged->part = json_int64(record, "part");
+	json_object_put(record);
+	return 1;
+}
+
+/* Where that of a key of the table of staged files lies in the spool. */
+static const char *staged_spool(const struct store_key *key)
+{
+	return (const char *)key->bytes + strlen((const char *)key->bytes) + 1;
+}
+
+static bool is_same_file(const struct store_staged *a, const struct store_staged *b)
+{
+	return a->key[0] != '\0' && strcmp(a->key, b->key) == 0 && a->part == b->part;
+}
+
+/* Removes the one that staged takes the place of, and counts the others. */
+static int replace_staged(struct store_txn *txn, const char *user, const struct store_staged *staged,
+    store_spool_fn *fn, void *context, int64_t *others, struct error *error)
+{
+	struct store_staged old;
 	struct store_key key, prefix;
 	MDB_val value;
 	int found;
 
 	user_key(&prefix, user);
 	key = prefix;
-	*count = 0;
+	*others = 0;
 	while ((found = table_seek(txn, TABLE_STAGED, &key, &value, error)) == 1 &&
 	       key_has_prefix(&key, &prefix)) {
-		++*count;
+		if (decode_staged(&value, &old, error) < 0)
+			return -1;
+		if (!is_same_file(staged, &old)) {
+			++*others;
+		} else {
+			if (table_remove(txn, TABLE_STAGED, &key, error) < 0)
+				return -1;
+			fn(context, staged_spool(&key));
+		}
 		key_increment(&key);
 	}
 	return found < 0 ? -1 : 0;
 }
 
 int store_staged_put(struct store_txn *txn, const char *user, const char *spool,
-    const struct store_staged *staged, struct error *error)
+    const struct store_staged *staged, store_spool_fn *fn, void *context, struct error *error)
 {
 	struct json_object *record;
 	struct store_key key;
 	const char *line;
-	int64_t count;
+	int64_t others;
 	int result;
 
-	if (count_staged(txn, user, &count, error) != 0)
+	if (replace_staged(txn, user, staged, fn, context, &others, error) != 0)
 		return -1;
-	if (count >= STORE_STAGED_MAX)
+	if (others >= STORE_STAGED_MAX)
 		return 0;
 	record = json_object_new_object();
 	json_put_text(record, "name", staged->name);
 	json_put_int64(record, "size_bytes", staged->size_bytes);
 	json_put_int64(record, "staged_ms", staged->staged_ms);
+	if (staged->key[0] != '\0') {
+		json_put_text(record, "key", staged->key);
+		json_put_int64(record, "part", staged->part);
+	}
 	line = json_line(record);
 	staged_key(&key, user, spool);
 	result = table_put(txn, TABLE_STAGED, &key, line, strlen(line), error);
 	json_object_put(record);
 	return result == 0 ? 1 : -1;
-}
-
-static int decode_staged(const MDB_val *value, struct store_staged *staged, struct error *error)
-{
-	struct json_object *record;
-	const char *name;
-
-	if (json_parse_object(value->mv_data, value->mv_size, "staged file", &record, error) != 0)
-		return store_damaged(error, "staged file");
-	name = json_text(record, "name");
-	snprintf(staged->name, sizeof staged->name, "%s", name != NULL ? name : "file");
-	staged->size_bytes = json_int64(record, "size_bytes");
-	staged->staged_ms = json_int64(record, "staged_ms");
-	json_object_put(record);
-	return 1;
 }
 
 int store_staged_get(struct store_txn *txn, const char *user, const char *spool, struct store_staged *staged,
@@ -246,7 +275,7 @@ int store_staged_trim(struct store_txn *txn, int64_t now_ms, int64_t steps, stor
 		if (staged.staged_ms + STORE_STAGED_KEEP_MS < now_ms) {
 			if (table_remove(txn, TABLE_STAGED, &key, error) < 0)
 				return -1;
-			fn(context, (const char *)key.bytes + strlen((const char *)key.bytes) + 1);
+			fn(context, staged_spool(&key));
 		}
 		key_increment(&key);
 	}

@@ -54,6 +54,7 @@ enum error_kind submit_kind(int status)
 	case 404:
 		return ERROR_DENIED;
 	case 408:
+	case 409:
 	case 429:
 		return ERROR_TEMPORARY;
 	default:
@@ -233,32 +234,38 @@ out:
 	return result;
 }
 
-int submit_upload(const char *socket_path, const char *target, const struct http_file *file,
+int submit_upload(const char *socket_path, const char *target, const char *key, const struct http_file *file,
     struct submit_answer *answer, struct error *error)
 {
-	static const char *const headers[] = {"Content-Type: application/octet-stream", NULL};
-	struct buf url = BUF_INIT(TARGET_MAX_BYTES);
+	struct buf url = BUF_INIT(TARGET_MAX_BYTES), idempotency = BUF_INIT(128);
+	const char *headers[3] = {"Content-Type: application/octet-stream"};
 	int result = -1;
 
 	*answer = (struct submit_answer){0};
 	if (submit_check_socket(socket_path, error) != 0)
 		return -1;
-	if (buf_add_format(&url, "http://localhost%s", target) != 0)
+	if (buf_add_format(&url, "http://localhost%s", target) != 0 ||
+	    buf_add_format(&idempotency, "Idempotency-Key: %s", key != NULL ? key : "") != 0) {
 		error_set(error, ERROR_INPUT, "the request is too long");
-	else
-		result = perform(
-		    &(struct http_request){
-			.method = "POST",
-			.url = buf_text(&url),
-			.unix_socket = socket_path,
-			.headers = headers,
-			.file = file,
-			.timeout_ms = REQUEST_TIMEOUT_MS,
-			.connect_timeout_ms = CONNECT_TIMEOUT_MS,
-			.max_answer_bytes = SUBMIT_ANSWER_MAX_BYTES,
-		    },
-		    true, answer, error);
+		goto out;
+	}
+	if (key != NULL)
+		headers[1] = buf_text(&idempotency);
+	result = perform(
+	    &(struct http_request){
+		.method = "POST",
+		.url = buf_text(&url),
+		.unix_socket = socket_path,
+		.headers = headers,
+		.file = file,
+		.timeout_ms = REQUEST_TIMEOUT_MS,
+		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
+		.max_answer_bytes = SUBMIT_ANSWER_MAX_BYTES,
+	    },
+	    true, answer, error);
+out:
 	buf_free(&url);
+	buf_free(&idempotency);
 	return result;
 }
 

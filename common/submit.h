@@ -40,15 +40,16 @@ void submit_answer_free(struct submit_answer *answer);
 
 /*
  * POSTs a file as it is, reading it while it is sent. A connection that broke or was refused is made again as
- * with a key: a second copy of a file does no harm. Answers and errors as of submit_request; ERROR_INPUT
- * where the file has become shorter.
+ * with a key: with that of the message it is for, a second copy takes the place of the first; without one
+ * (NULL) a second copy does no harm. Answers and errors as of submit_request; ERROR_INPUT where the file has
+ * become shorter.
  */
-int submit_upload(const char *socket_path, const char *target, const struct http_file *file,
+int submit_upload(const char *socket_path, const char *target, const char *key, const struct http_file *file,
     struct submit_answer *answer, struct error *error);
 
 /*
- * What a status that is not 2xx means: 400, 413, 422 input; 401, 403, 404 denied; 408, 429, 5xx temporary;
- * anything else permanent.
+ * What a status that is not 2xx means: 400, 413, 422 input; 401, 403, 404 denied; 408, 409, 429, 5xx
+ * temporary; anything else permanent.
  */
 enum error_kind submit_kind(int status);
 

@@ -30,10 +30,10 @@ static bool is_key(const char *key)
 }
 
 /* Uploads one file and appends what POST /send is told about it. */
-static int add_file(const struct messages *messages, struct json_object *row, struct json_object *files,
-    int *status, struct error *error)
+static int add_file(const struct messages *messages, const char *key, struct json_object *row,
+    struct json_object *files, int *status, struct error *error)
 {
-	static const char *const keys[] = {"path", "kind", "name", NULL};
+	static const char *const known[] = {"path", "kind", "name", NULL};
 	const char *path = json_text(row, "path"), *kind = json_text(row, "kind");
 	struct upload upload = UPLOAD_INIT;
 	struct json_object *file;
@@ -41,7 +41,7 @@ static int add_file(const struct messages *messages, struct json_object *row, st
 
 	if (!json_object_is_type(row, json_type_object))
 		return error_set(error, ERROR_INPUT, "\"files\" must be a list of objects");
-	if (json_only_keys(row, keys, error) != 0)
+	if (json_only_keys(row, known, error) != 0)
 		return -1;
 	if (path == NULL || path[0] != '/' || kind == NULL ||
 	    (strcmp(kind, "photo") != 0 && strcmp(kind, "document") != 0))
@@ -50,7 +50,8 @@ static int add_file(const struct messages *messages, struct json_object *row, st
 	result = upload_open(&(struct compose_file){path, kind[0] == 'p'}, json_text(row, "name"),
 	    messages->limits, &upload, error);
 	if (result == 0)
-		result = upload_send(messages->socket_path, &upload, false, error);
+		result = upload_send(
+		    messages->socket_path, &upload, key, json_object_array_length(files), false, error);
 	*status = result == 0 ? 0 : upload.status;
 	if (result == 0) {
 		file = json_object_new_object();
@@ -63,8 +64,8 @@ static int add_file(const struct messages *messages, struct json_object *row, st
 	return result;
 }
 
-static int add_files(const struct messages *messages, struct json_object *message, struct json_object *fields,
-    int *status, struct error *error)
+static int add_files(const struct messages *messages, const char *key, struct json_object *message,
+    struct json_object *fields, int *status, struct error *error)
 {
 	struct json_object *rows = NULL, *files;
 	int found = json_get_array(message, "files", &rows, error), result = 0;
@@ -76,7 +77,7 @@ static int add_files(const struct messages *messages, struct json_object *messag
 	files = json_object_new_array();
 	json_object_object_add(fields, "files", files);
 	for (size_t i = 0; result == 0 && i < json_object_array_length(rows); i++)
-		result = add_file(messages, json_object_array_get_idx(rows, i), files, status, error);
+		result = add_file(messages, key, json_object_array_get_idx(rows, i), files, status, error);
 	return result;
 }
 
@@ -94,7 +95,7 @@ static int submit(const struct messages *messages, struct json_object *message, 
 		return -1;
 	if (found == 0 || !is_key(key))
 		return error_set(error, ERROR_INPUT, "a message has an idempotency_key and fields");
-	if (add_files(messages, message, fields, &answer->status, error) != 0)
+	if (add_files(messages, key, message, fields, &answer->status, error) != 0)
 		return -1;
 	line = json_line(fields);
 	return submit_request(

@@ -94,13 +94,11 @@ void send_free(struct send *send)
 
 /* ---- handing it over ---- */
 
-static int post(const char *socket_path, const char *target, struct json_object *body,
+static int post(const char *socket_path, const char *target, struct json_object *body, const char *key,
     struct submit_answer *answer, struct error *error)
 {
 	const char *line = json_line(body);
-	char key[SUBMIT_KEY_BYTES];
 
-	submit_new_key(key);
 	return submit_request(socket_path, "POST", target, NULL, line, strlen(line), key, answer, error);
 }
 
@@ -143,13 +141,13 @@ struct json_object *send_request(const struct send *send)
 	    send->message, has_text ? buf_text(&send->text) : NULL, files, send->message->files_count);
 }
 
-static int submit_message(
-    const struct send *send, const char *socket_path, struct send_result *result, struct error *error)
+static int submit_message(const struct send *send, const char *socket_path, const char *key,
+    struct send_result *result, struct error *error)
 {
 	struct json_object *body = send_request(send);
 	struct submit_answer answer;
 	struct error refusal;
-	int code = post(socket_path, "/send", body, &answer, &refusal);
+	int code = post(socket_path, "/send", body, key, &answer, &refusal);
 
 	if (code == 0)
 		read_result(answer.body, result);
@@ -165,11 +163,14 @@ static int submit_message(
 int send_submit(struct send *send, const char *socket_path, bool show_progress, struct send_result *result,
     struct error *error)
 {
+	char key[SUBMIT_KEY_BYTES];
+
+	submit_new_key(key);
 	for (size_t i = 0; i < send->message->files_count; i++) {
-		if (upload_send(socket_path, &send->files[i], show_progress, error) != 0)
+		if (upload_send(socket_path, &send->files[i], key, i, show_progress, error) != 0)
 			return -1;
 	}
-	return submit_message(send, socket_path, result, error);
+	return submit_message(send, socket_path, key, result, error);
 }
 
 /* Where nothing is there under the key, it is as it should be. */
@@ -187,8 +188,11 @@ int send_delete(const struct compose *message, const char *key, const char *sock
 	struct json_object *body = compose_delete(message, key);
 	struct submit_answer answer;
 	struct error refusal;
-	int result = post(socket_path, "/delete", body, &answer, &refusal);
+	char idempotency_key[SUBMIT_KEY_BYTES];
+	int result;
 
+	submit_new_key(idempotency_key);
+	result = post(socket_path, "/delete", body, idempotency_key, &answer, &refusal);
 	*deleted = result == 0 ? json_int64(answer.body, "deleted") : 0;
 	if (result != 0 && is_unknown_key(&answer))
 		result = 0;

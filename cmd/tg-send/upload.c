@@ -159,7 +159,8 @@ static void show_progress(void *context, int64_t sent_bytes)
 	progress->shown = true;
 }
 
-int upload_send(const char *socket_path, struct upload *upload, bool with_progress, struct error *error)
+int upload_send(const char *socket_path, struct upload *upload, const char *key, size_t part,
+    bool with_progress, struct error *error)
 {
 	struct progress progress = {upload, clock_monotonic_ms() + PROGRESS_AFTER_MS, false};
 	struct http_file file = {.fd = upload->fd, .len = upload->len, .context = &progress};
@@ -173,7 +174,8 @@ int upload_send(const char *socket_path, struct upload *upload, bool with_progre
 		file.progress = show_progress;
 	buf_add_text(&target, "/files");
 	(void)submit_add_query(&target, "name", upload->name);
-	result = submit_upload(socket_path, buf_text(&target), &file, &answer, &refusal);
+	(void)buf_add_format(&target, "&part=%zu", part);
+	result = submit_upload(socket_path, buf_text(&target), key, &file, &answer, &refusal);
 	if (progress.shown)
 		fputs("\r\033[K", stderr);
 	upload->status = answer.status;

@@ -6,6 +6,7 @@
 #define TG_SEND_UPLOAD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "compose.h"
@@ -36,10 +37,12 @@ int upload_open(const struct compose_file *file, const char *name, const struct 
     struct upload *upload, struct error *error);
 
 /*
- * Hands it to tg-sendd and keeps its id. show_progress: on a terminal (stderr) a line says how far it is,
- * from the first second on, and is wiped out at the end.
+ * Hands it to tg-sendd and keeps its id. key is the idempotency key of its message and part which of that
+ * message's files it is, from 0: the same one of an earlier try gives way. show_progress: on a terminal
+ * (stderr) a line says how far it is, from the first second on, and is wiped out at the end.
  */
-int upload_send(const char *socket_path, struct upload *upload, bool show_progress, struct error *error);
+int upload_send(const char *socket_path, struct upload *upload, const char *key, size_t part,
+    bool show_progress, struct error *error);
 
 void upload_free(struct upload *upload);
 

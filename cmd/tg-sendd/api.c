@@ -242,7 +242,7 @@ static void handle_send(struct sendd *sendd, const struct route *route, struct h
 static void handle_stage(struct sendd *sendd, const struct route *route, struct httpd_request *request)
 {
 	struct op *op = op_of(request);
-	const char *name = httpd_query(request, "name");
+	const char *name = httpd_query(request, "name"), *part = httpd_query(request, "part");
 	struct error error;
 
 	(void)route;
@@ -251,6 +251,9 @@ static void handle_stage(struct sendd *sendd, const struct route *route, struct 
 	else if (name != NULL && (name[0] == '\0' || strlen(name) > 255 || strchr(name, '/') != NULL ||
 				     !utf8_is_valid(name, strlen(name))))
 		error_set(&error, ERROR_INPUT, "\"name\" must be a name without a slash");
+	else if (part != NULL && num_int64(part, 0, STORE_STAGED_PART_MAX, &op->number) != 0)
+		error_set(
+		    &error, ERROR_INPUT, "\"part\" must be a number from 0 to %d", STORE_STAGED_PART_MAX);
 	else if (store_spool_keep(sendd->store, op->sink_fd, &error) == 0) {
 		snprintf(op->files[0].name, sizeof op->files[0].name, "%s", name != NULL ? name : "file");
 		op->apply = op_stage;

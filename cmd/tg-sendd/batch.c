@@ -79,11 +79,6 @@ static void answer_list(struct sendd *sendd, struct op *op)
 	}
 }
 
-static void drop(void *context, const char *spool)
-{
-	effect_drop(context, spool);
-}
-
 /* Forgets what is too old: more at once while there is more than a commit can take. */
 static int trim(struct sendd *sendd, struct store_txn *txn, struct error *error)
 {
@@ -93,8 +88,8 @@ static int trim(struct sendd *sendd, struct store_txn *txn, struct error *error)
 	if (now_ms < sendd->trim_not_before_ms)
 		return 0;
 	more = store_trim(txn, wall_ms - sendd->config->store.history_ms,
-	    wall_ms - sendd->config->store.dead_ms, TRIM_STEPS, drop, sendd, error);
-	if (more < 0 || store_staged_trim(txn, wall_ms, TRIM_STEPS, drop, sendd, error) != 0 ||
+	    wall_ms - sendd->config->store.dead_ms, TRIM_STEPS, effect_drop_spool, sendd, error);
+	if (more < 0 || store_staged_trim(txn, wall_ms, TRIM_STEPS, effect_drop_spool, sendd, error) != 0 ||
 	    store_broken_trim(txn, wall_ms, error) != 0)
 		return -1;
 	sendd->trim_not_before_ms = now_ms + (more ? TRIM_BUSY_MS : TRIM_MS);

@@ -94,6 +94,11 @@ void effect_drop(struct sendd *sendd, const char *spool)
 	add_name(sendd, EFFECT_DROP, spool);
 }
 
+void effect_drop_spool(void *sendd, const char *spool)
+{
+	effect_drop(sendd, spool);
+}
+
 void effect_drop_files(struct sendd *sendd, const struct store_message *message)
 {
 	for (size_t i = 0; i < message->files_count; i++)

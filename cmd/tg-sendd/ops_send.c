@@ -135,7 +135,7 @@ static int find_staged(struct store_txn *txn, struct op *op, int64_t picture_max
 			continue;
 		found = store_staged_get(txn, op->caller.name, file->spool, &staged, error);
 		if (found == 0)
-			op_fail(op, 400, "there is no file '%s' (any more)", file->spool);
+			op_fail(op, 409, "there is no file '%s' (any more)", file->spool);
 		if (found != 1)
 			return found;
 		if (op->fields.files[i].is_photo && staged.size_bytes > picture_max_bytes)
@@ -339,7 +339,7 @@ int op_send(struct sendd *sendd, struct store_txn *txn, struct op *op, struct er
 	if (go_on == 1)
 		go_on = queue_for_all(sendd, txn, op, &to, error);
 	/* Where the request is wrong it can be made again, with the same files. */
-	if (go_on == 0 && op->status != 400 && op->status != 413)
+	if (go_on == 0 && op->status != 409 && op->status != 413)
 		go_on = drop_staged(sendd, txn, op, error);
 	if (go_on < 0)
 		return -1;
@@ -348,26 +348,43 @@ int op_send(struct sendd *sendd, struct store_txn *txn, struct op *op, struct er
 
 /* ---- /files ---- */
 
-int op_stage(struct sendd *sendd, struct store_txn *txn, struct op *op, struct error *error)
+/* 1: it waits for its message, 0: there is an answer. */
+static int keep_staged(
+    struct sendd *sendd, struct store_txn *txn, struct op *op, int64_t size_bytes, struct error *error)
 {
 	struct op_file *file = &op->files[0];
 	struct store_staged staged = {
-	    .size_bytes = op->request != NULL ? op->request->body_len : 0, .staged_ms = clock_wall_ms()};
+	    .size_bytes = size_bytes, .staged_ms = clock_wall_ms(), .part = op->number};
 	int stored;
 
 	if (store_used_percent(sendd->store) >= STORE_FULL_PERCENT)
 		return op_fail(op, 503, "the store is full; try again later");
 	snprintf(staged.name, sizeof staged.name, "%s", file->name);
-	stored = store_staged_put(txn, op->caller.name, file->spool, &staged, error);
-	if (stored < 0)
-		return -1;
+	snprintf(staged.key, sizeof staged.key, "%s", op->key);
+	stored =
+	    store_staged_put(txn, op->caller.name, file->spool, &staged, effect_drop_spool, sendd, error);
 	if (stored == 0)
 		return op_fail(op, 429, "'%s' has %d files waiting for their message, the most that may",
 		    op->caller.name, STORE_STAGED_MAX);
-	file->is_used = true;
+	file->is_used = stored == 1;
+	return stored;
+}
+
+int op_stage(struct sendd *sendd, struct store_txn *txn, struct op *op, struct error *error)
+{
+	int64_t size_bytes = op->request != NULL ? op->request->body_len : 0;
+	int go_on = op_answer_again(txn, op, error);
+
+	/* Its message was taken, and will be answered again without a look at its files. */
+	if (go_on == 1)
+		json_object_put(op->answer);
+	else if (go_on == 0)
+		go_on = keep_staged(sendd, txn, op, size_bytes, error);
+	if (go_on != 1)
+		return go_on;
 	op_ok(op);
-	json_put_text(op->answer, "file", file->spool);
-	json_put_int64(op->answer, "size", staged.size_bytes);
+	json_put_text(op->answer, "file", op->files[0].spool);
+	json_put_int64(op->answer, "size", size_bytes);
 	return 0;
 }
 

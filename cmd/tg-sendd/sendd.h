@@ -55,6 +55,7 @@ void effect_hold(struct sendd *sendd, const char *user, bool held);
 void effect_pass(struct sendd *sendd, int64_t chat, struct json_object *parameters);
 /* A file of the spool that no message names any more. */
 void effect_drop(struct sendd *sendd, const char *spool);
+void effect_drop_spool(void *sendd, const char *spool); /* the same, a store_spool_fn */
 void effect_drop_files(struct sendd *sendd, const struct store_message *message);
 void effects_forget(struct sendd *sendd);
 void effects_apply(struct sendd *sendd);
@@ -111,9 +112,9 @@ struct op {
 	struct call *calls;
 	size_t calls_count;
 	struct call_file *call_files;
-	int64_t number;		 /* of the message, the chat or the key that a request is about */
-	uid_t key_uid;		 /* of its account */
-	int key_status;		 /* the answer where that account may not be linked */
+	int64_t number; /* of the message, the chat or the key that a request is about; the part of a file */
+	uid_t key_uid;	/* of its account */
+	int key_status; /* the answer where that account may not be linked */
 	const char *key_trouble; /* its words; NULL: it may */
 	bool may_manage_all;
 	bool on; /* hold, not resume */

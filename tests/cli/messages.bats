@@ -102,9 +102,9 @@ picture() {
 	PY
 }
 
-# stage FILE [NAME]: prints what it is called now.
+# stage FILE [NAME [curl options]]: prints what it is called now.
 stage() {
-	api POST "/files?name=${2:-${1##*/}}" '' -H 'Content-Type: application/octet-stream' --data-binary "@$1" | jq -r '.file // .'
+	api POST "/files?name=${2:-${1##*/}}" '' -H 'Content-Type: application/octet-stream' --data-binary "@$1" "${@:3}" | jq -r '.file // .'
 }
 
 # Another account, with chat 2.
@@ -532,6 +532,56 @@ link_daemon() {
 	touch "$DIR/store/spool/0123456789abcdef0123456789abcdef"
 	restart
 	[[ $(ls "$DIR/store/spool" | wc -l) == 20 ]]
+}
+
+# A client whose connection breaks between a file and its message begins with the file again.
+@test "a file that comes again for the same message takes the place of the one before" {
+	local body file other i
+	begin
+	other=$(stage <(echo other) 'b.log&part=1' -H 'Idempotency-Key: k')
+	for i in $(seq 25); do
+		file=$(stage <(echo "$i") a.log -H 'Idempotency-Key: k')
+		[[ $file =~ ^[0-9a-f]{32}$ ]]
+	done
+	[[ $(ls "$DIR/store/spool" | wc -l) == 2 ]]
+	# Nor do they count where nothing more has room.
+	for i in $(seq 18); do
+		[[ $(stage <(echo x) x) =~ ^[0-9a-f]{32}$ ]]
+	done
+	[[ $(api POST /files '' --data-binary x -w '%{http_code}') == *'20 files'*429 ]]
+	restart
+	file=$(stage <(echo last) 'a.log&part=0' -H 'Idempotency-Key: k')
+	[[ $(stage <(echo x) x -H 'Idempotency-Key: k2' | jq -r .error) == *'20 files'* ]]
+	[[ $(ls "$DIR/store/spool" | wc -l) == 20 ]]
+	body="{\"files\":[{\"file\":\"$file\"},{\"file\":\"$other\"}]}"
+	wait_state "$(send "$body" -H 'Idempotency-Key: k')" delivered
+	wait_settled
+	[[ $(texts) == $' document a.log\n document b.log' ]]
+	[[ $(shown | jq -r .document.sha256 | head -n 1) == $(echo last | sha256sum | cut -d' ' -f1) ]]
+	for i in -1 100 x ''; do
+		[[ $(api POST "/files?part=$i" '' --data-binary x | jq -r .error) == '"part" must be a number from 0 to 99' ]]
+	done
+	tg-sendd --check-store
+}
+
+# Who has killed a client and begins again may meet it, still at work on the same message.
+@test "a file for a message that was taken does not wait, and one that was replaced is to come again" {
+	local first second id
+	begin
+	echo x >"$DIR/a.log"
+	first=$(stage "$DIR/a.log" '' -H 'Idempotency-Key: k')
+	second=$(stage "$DIR/a.log" '' -H 'Idempotency-Key: k')
+	[[ $(api POST /send "{\"files\":[{\"file\":\"$first\"}]}" -H 'Idempotency-Key: k' -w '%{http_code}') == *'there is no file'*409 ]]
+	id=$(send "{\"files\":[{\"file\":\"$second\"}]}" -H 'Idempotency-Key: k')
+	wait_state "$id" delivered
+	wait_settled
+	second=$(stage "$DIR/a.log" '' -H 'Idempotency-Key: k')
+	[[ $second =~ ^[0-9a-f]{32}$ ]]
+	[[ -z $(ls -A "$DIR/store/spool") ]]
+	[[ $(send "{\"files\":[{\"file\":\"$second\"}]}" -H 'Idempotency-Key: k') == "$id" ]]
+	wait_settled
+	[[ $(texts) == ' document a.log' ]]
+	tg-sendd --check-store
 }
 
 @test "the sizes of files are configured, and told before the body is read" {

@@ -104,8 +104,8 @@ static void a_line_that_is_too_long(void **state)
 
 static void a_message_goes_after_its_files(void **state)
 {
-	static const char *const steps[] = {"200 {\"file\":\"f1\"}", "200 {\"ok\":true,\"id\":9}",
-	    "403 {\"error\":\"no\"}", "200 {\"x\":1}", NULL};
+	static const char *const steps[] = {"200 {\"file\":\"f1\"}", "200 {\"file\":\"f2\"}",
+	    "200 {\"ok\":true,\"id\":9}", "403 {\"error\":\"no\"}", "200 {\"x\":1}", NULL};
 	struct service service;
 	char path[64], line[512];
 	FILE *file;
@@ -119,14 +119,16 @@ static void a_message_goes_after_its_files(void **state)
 	assert_int_equal(fclose(file), 0);
 	snprintf(line, sizeof line,
 	    "{\"idempotency_key\":\"k.1\",\"fields\":{\"text\":\"t\"},\"files\":[{\"path\":\"%s\",\"kind\":"
-	    "\"photo\","
-	    "\"name\":\"b.png\"}]}\n",
-	    path);
+	    "\"photo\",\"name\":\"b.png\"},{\"path\":\"%s\",\"kind\":\"document\"}]}\n",
+	    path, path);
 	check(service.path, line, "{\"status\":200,\"body\":{\"ok\":true,\"id\":9}}\n");
-	assert_non_null(strstr(buf_text(&service.requests[0]), "POST /files?name=b.png "));
-	assert_non_null(strstr(buf_text(&service.requests[1]), "\r\nIdempotency-Key: k.1\r\n"));
-	assert_non_null(strstr(buf_text(&service.requests[1]),
-	    "{\"text\":\"t\",\"files\":[{\"file\":\"f1\",\"name\":\"b.png\",\"kind\":\"photo\"}]}"));
+	assert_non_null(strstr(buf_text(&service.requests[0]), "POST /files?name=b.png&part=0 "));
+	assert_non_null(strstr(buf_text(&service.requests[1]), "POST /files?name=a.png&part=1 "));
+	for (size_t i = 0; i < 3; i++)
+		assert_non_null(strstr(buf_text(&service.requests[i]), "\r\nIdempotency-Key: k.1\r\n"));
+	assert_non_null(strstr(buf_text(&service.requests[2]),
+	    "{\"text\":\"t\",\"files\":[{\"file\":\"f1\",\"name\":\"b.png\",\"kind\":\"photo\"},"
+	    "{\"file\":\"f2\",\"name\":\"a.png\",\"kind\":\"document\"}]}"));
 	/* Who is refused with a file is refused, not told that nobody answered. */
 	check(service.path, line,
 	    "{\"status\":403,\"kind\":\"denied\",\"error\":\"b.png: no; nothing was sent\"}\n");

@@ -414,14 +414,19 @@ static void holds_and_the_quiet_of_telegram_are_kept(void **state)
 
 /* ---- files that wait for their message ---- */
 
+static int stage(struct fixture *f, const char *user, const char *spool, const struct store_staged *staged)
+{
+	return store_staged_put(f->txn, user, spool, staged, on_spool, f, &f->error);
+}
+
 static void a_staged_file_is_its_accounts_own_and_lasts_an_hour(void **state)
 {
 	struct fixture *f = *state;
 	struct store_staged staged = {.name = "a.png", .size_bytes = 7, .staged_ms = 1000}, found;
 
-	assert_int_equal(store_staged_put(f->txn, "alice", "aaa", &staged, &f->error), 1);
+	assert_int_equal(stage(f, "alice", "aaa", &staged), 1);
 	staged.staged_ms = 2000;
-	assert_int_equal(store_staged_put(f->txn, "bob", "bbb", &staged, &f->error), 1);
+	assert_int_equal(stage(f, "bob", "bbb", &staged), 1);
 	commit(f);
 	assert_int_equal(store_staged_get(f->txn, "alice", "aaa", &found, &f->error), 1);
 	assert_string_equal(found.name, "a.png");
@@ -447,10 +452,43 @@ static void an_account_has_twenty_staged_files_at_most(void **state)
 
 	for (int i = 0; i < STORE_STAGED_MAX; i++) {
 		snprintf(name, sizeof name, "file%d", i);
-		assert_int_equal(store_staged_put(f->txn, "alice", name, &staged, &f->error), 1);
+		assert_int_equal(stage(f, "alice", name, &staged), 1);
 	}
-	assert_int_equal(store_staged_put(f->txn, "alice", "more", &staged, &f->error), 0);
-	assert_int_equal(store_staged_put(f->txn, "alicea", "more", &staged, &f->error), 1);
+	assert_int_equal(stage(f, "alice", "more", &staged), 0);
+	assert_int_equal(stage(f, "alicea", "more", &staged), 1);
+	assert_int_equal(f->count, 0);
+}
+
+/* Who tries a message again and again has the room of one message, also where there is no other. */
+static void a_staged_file_gives_way_to_the_same_part_of_its_message(void **state)
+{
+	struct fixture *f = *state;
+	struct store_staged staged = {.name = "a", .key = "k"}, other = {.name = "b"}, found;
+	char name[16];
+
+	assert_int_equal(stage(f, "alice", "first", &staged), 1);
+	staged.part = 1;
+	assert_int_equal(stage(f, "alice", "second", &staged), 1);
+	assert_int_equal(stage(f, "bob", "bobs", &staged), 1);
+	for (int i = 2; i < STORE_STAGED_MAX; i++) {
+		snprintf(name, sizeof name, "file%d", i);
+		assert_int_equal(stage(f, "alice", name, &other), 1);
+	}
+	commit(f);
+	snprintf(other.key, sizeof other.key, "%s", "k2");
+	assert_int_equal(stage(f, "alice", "more", &other), 0);
+	assert_int_equal(f->count, 0);
+	staged.size_bytes = 7;
+	assert_int_equal(stage(f, "alice", "again", &staged), 1);
+	assert_int_equal(f->count, 1);
+	assert_string_equal(f->found[0], "second");
+	assert_int_equal(store_staged_get(f->txn, "alice", "second", &found, &f->error), 0);
+	assert_int_equal(store_staged_get(f->txn, "alice", "again", &found, &f->error), 1);
+	assert_string_equal(found.key, "k");
+	assert_int_equal(found.part, 1);
+	assert_int_equal(found.size_bytes, 7);
+	assert_int_equal(store_staged_get(f->txn, "alice", "first", &found, &f->error), 1);
+	assert_int_equal(store_staged_get(f->txn, "bob", "bobs", &found, &f->error), 1);
 }
 
 /* ---- the schedule ---- */
@@ -584,6 +622,7 @@ int main(void)
 	    TEST(holds_and_the_quiet_of_telegram_are_kept),
 	    TEST(a_staged_file_is_its_accounts_own_and_lasts_an_hour),
 	    TEST(an_account_has_twenty_staged_files_at_most),
+	    TEST(a_staged_file_gives_way_to_the_same_part_of_its_message),
 	    TEST(what_is_due_is_queued_in_the_order_of_its_times),
 	    TEST(a_chat_that_became_another_takes_its_queue_along),
 	    TEST(the_history_is_shown_backwards_and_since_a_time),

@@ -74,6 +74,7 @@ static void refusals(void **state)
 	    {"404 {\"error\":\"User 'alice' has no linked Telegram\"}", ERROR_DENIED,
 		"alice has no linked Telegram; send /start to the bot, then run: tg-link verify CODE"},
 	    {"404 {\"error\":\"no such thing\"}", ERROR_DENIED, "no such thing"},
+	    {"409 {\"error\":\"not now\"}", ERROR_TEMPORARY, "not now"},
 	    {"429 {\"error\":\"over quota\",\"retry_after\":3}", ERROR_TEMPORARY, "over quota"},
 	    {"503 {\"error\":\"store full\"}", ERROR_TEMPORARY, "store full"},
 	    {"502 <html>", ERROR_TEMPORARY, "tg-sendd answered HTTP 502"},
@@ -265,16 +266,17 @@ static void uploads(void **state)
 
 	(void)state;
 	begin(&service, steps, 0);
-	assert_int_equal(submit_upload(service.path, "/files?name=a", &file, &got, &error), 0);
+	assert_int_equal(submit_upload(service.path, "/files?name=a", "k", &file, &got, &error), 0);
 	assert_string_equal(json_text(got.body, "file"), "ab");
 	submit_answer_free(&got);
 	assert_int_equal(service.served, 3);
 	assert_non_null(strstr(last->data, "POST /files?name=a HTTP/1.1\r\n"));
 	assert_non_null(strstr(last->data, "Content-Type: application/octet-stream\r\n"));
+	assert_non_null(strstr(last->data, "\r\nIdempotency-Key: k\r\n"));
 	assert_non_null(strstr(last->data, "Content-Length: 1000000\r\n"));
 	assert_int_equal(strspn(strstr(last->data, "\r\n\r\n") + 4, "x"), FILE_BYTES);
 	end(&service);
-	assert_int_equal(submit_upload("/tmp/tgt-no-such-socket", "/files", &file, &got, &error), -1);
+	assert_int_equal(submit_upload("/tmp/tgt-no-such-socket", "/files", NULL, &file, &got, &error), -1);
 	assert_int_equal(error.kind, ERROR_TEMPORARY);
 	assert_string_equal(error.text,
 	    "tg-sendd does not answer on /tmp/tgt-no-such-socket; nothing was sent, try again later");
@@ -297,7 +299,7 @@ static void uploads_that_are_refused_at_their_headers(void **state)
 
 	(void)state;
 	begin(&service, steps, 0);
-	assert_int_equal(submit_upload(service.path, "/files", &file, &got, &error), -1);
+	assert_int_equal(submit_upload(service.path, "/files", NULL, &file, &got, &error), -1);
 	assert_int_equal(got.status, 413);
 	assert_int_equal(error.kind, ERROR_INPUT);
 	assert_string_equal(error.text, "too large");
@@ -316,7 +318,7 @@ static void uploads_of_a_file_that_became_shorter(void **state)
 
 	(void)state;
 	begin(&service, steps, 0);
-	assert_int_equal(submit_upload(service.path, "/files", &file, &got, &error), -1);
+	assert_int_equal(submit_upload(service.path, "/files", NULL, &file, &got, &error), -1);
 	assert_int_equal(error.kind, ERROR_INPUT);
 	assert_string_equal(error.text, "the file cannot be read to its end any more; nothing was sent");
 	submit_answer_free(&got);

@@ -184,9 +184,10 @@ static void handed_over(void **state)
 	(void)state;
 	begin(&service, steps, 0);
 	assert_int_equal(open_it(file_of("a&b.txt", 9), false, NULL, &upload, &error), 0);
-	assert_int_equal(upload_send(service.path, &upload, true, &error), 0);
+	assert_int_equal(upload_send(service.path, &upload, "k", 3, true, &error), 0);
 	assert_string_equal(upload.id, "c0ffee");
-	assert_non_null(strstr(service.requests[0].data, "POST /files?name=a%26b.txt HTTP/1.1\r\n"));
+	assert_non_null(strstr(service.requests[0].data, "POST /files?name=a%26b.txt&part=3 HTTP/1.1\r\n"));
+	assert_non_null(strstr(service.requests[0].data, "\r\nIdempotency-Key: k\r\n"));
 	assert_non_null(strstr(service.requests[0].data, "\r\n\r\nabcabcabc"));
 	upload_free(&upload);
 	end(&service);
@@ -214,7 +215,7 @@ static void refused(void **state)
 
 		begin(&service, steps, 0);
 		assert_int_equal(open_it(file_of("x", 9), false, NULL, &upload, &error), 0);
-		assert_int_equal(upload_send(service.path, &upload, false, &error), -1);
+		assert_int_equal(upload_send(service.path, &upload, "k", 0, false, &error), -1);
 		assert_int_equal(error.kind, table[i].kind);
 		assert_string_equal(error.text, table[i].text);
 		assert_null(upload.id);
