@@ -680,8 +680,9 @@ struct store_staged {
 	int64_t part;		     /* which of its files, where it has a key */
 };
 /*
- * Replaces the account's file of the same key and part, which is told to fn, to be removed after the commit.
- * 1; 0 where the account has STORE_STAGED_MAX others already.
+ * Replaces the account's file of the same key and part; where there are STORE_STAGED_MAX others, the oldest
+ * with another key, since who has a key can begin again. What goes is told to fn, to be removed after the
+ * commit. 1; 0 where none of that many has another key.
  */
 int store_staged_put(struct store_txn *txn, const char *user, const char *spool,
     const struct store_staged *staged, store_spool_fn *fn, void *context, struct error *error);

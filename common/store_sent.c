@@ -182,9 +182,36 @@ static bool is_same_file(const struct store_staged *a, const struct store_staged
 	return a->key[0] != '\0' && strcmp(a->key, b->key) == 0 && a->part == b->part;
 }
 
-/* Removes the one that staged takes the place of, and counts the others. */
+static int drop_staged(struct store_txn *txn, const struct store_key *key, store_spool_fn *fn, void *context,
+    struct error *error)
+{
+	if (table_remove(txn, TABLE_STAGED, key, error) < 0)
+		return -1;
+	fn(context, staged_spool(key));
+	return 0;
+}
+
+/* What an account has beside the file that is to come. */
+struct staged_others {
+	int64_t count;
+	struct store_key oldest; /* of those with another key */
+	int64_t oldest_ms;	 /* INT64_MAX: there is none */
+};
+
+static void note_other(struct staged_others *others, const struct store_key *key,
+    const struct store_staged *other, const struct store_staged *staged)
+{
+	others->count++;
+	if (other->key[0] == '\0' || strcmp(other->key, staged->key) == 0 ||
+	    other->staged_ms >= others->oldest_ms)
+		return;
+	others->oldest = *key;
+	others->oldest_ms = other->staged_ms;
+}
+
+/* Removes the one that staged takes the place of, and notes the others. */
 static int replace_staged(struct store_txn *txn, const char *user, const struct store_staged *staged,
-    store_spool_fn *fn, void *context, int64_t *others, struct error *error)
+    store_spool_fn *fn, void *context, struct staged_others *others, struct error *error)
 {
 	struct store_staged old;
 	struct store_key key, prefix;
@@ -193,18 +220,15 @@ static int replace_staged(struct store_txn *txn, const char *user, const struct 
 
 	user_key(&prefix, user);
 	key = prefix;
-	*others = 0;
+	*others = (struct staged_others){.oldest_ms = INT64_MAX};
 	while ((found = table_seek(txn, TABLE_STAGED, &key, &value, error)) == 1 &&
 	       key_has_prefix(&key, &prefix)) {
 		if (decode_staged(&value, &old, error) < 0)
 			return -1;
-		if (!is_same_file(staged, &old)) {
-			++*others;
-		} else {
-			if (table_remove(txn, TABLE_STAGED, &key, error) < 0)
-				return -1;
-			fn(context, staged_spool(&key));
-		}
+		if (!is_same_file(staged, &old))
+			note_other(others, &key, &old, staged);
+		else if (drop_staged(txn, &key, fn, context, error) != 0)
+			return -1;
 		key_increment(&key);
 	}
 	return found < 0 ? -1 : 0;
@@ -214,15 +238,17 @@ int store_staged_put(struct store_txn *txn, const char *user, const char *spool,
     const struct store_staged *staged, store_spool_fn *fn, void *context, struct error *error)
 {
 	struct json_object *record;
+	struct staged_others others;
 	struct store_key key;
 	const char *line;
-	int64_t others;
 	int result;
 
 	if (replace_staged(txn, user, staged, fn, context, &others, error) != 0)
 		return -1;
-	if (others >= STORE_STAGED_MAX)
+	if (others.count >= STORE_STAGED_MAX && others.oldest_ms == INT64_MAX)
 		return 0;
+	if (others.count >= STORE_STAGED_MAX && drop_staged(txn, &others.oldest, fn, context, error) != 0)
+		return -1;
 	record = json_object_new_object();
 	json_put_text(record, "name", staged->name);
 	json_put_int64(record, "size_bytes", staged->size_bytes);
@@ -272,11 +298,9 @@ int store_staged_trim(struct store_txn *txn, int64_t now_ms, int64_t steps, stor
 			break;
 		if (decode_staged(&value, &staged, error) < 0)
 			return -1;
-		if (staged.staged_ms + STORE_STAGED_KEEP_MS < now_ms) {
-			if (table_remove(txn, TABLE_STAGED, &key, error) < 0)
-				return -1;
-			fn(context, staged_spool(&key));
-		}
+		if (staged.staged_ms + STORE_STAGED_KEEP_MS < now_ms &&
+		    drop_staged(txn, &key, fn, context, error) != 0)
+			return -1;
 		key_increment(&key);
 	}
 	return found < 0 ? -1 : 0;

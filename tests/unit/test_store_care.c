@@ -459,6 +459,42 @@ static void an_account_has_twenty_staged_files_at_most(void **state)
 	assert_int_equal(f->count, 0);
 }
 
+/* Who was killed before it named its file comes again under another key. */
+static void the_oldest_staged_file_with_a_key_makes_room(void **state)
+{
+	struct fixture *f = *state;
+	struct store_staged keyed = {.name = "a", .key = "k1", .staged_ms = 3000}, plain = {.name = "b"},
+			    found;
+	char name[16];
+
+	assert_int_equal(stage(f, "alice", "newer", &keyed), 1);
+	snprintf(keyed.key, sizeof keyed.key, "%s", "k2");
+	keyed.staged_ms = 2000;
+	assert_int_equal(stage(f, "alice", "older", &keyed), 1);
+	for (int i = 2; i < STORE_STAGED_MAX; i++) {
+		snprintf(name, sizeof name, "file%d", i);
+		assert_int_equal(stage(f, "alice", name, &plain), 1);
+	}
+	/* Not that of its own message, which would never be whole. */
+	keyed.part = 1;
+	keyed.staged_ms = 2500;
+	assert_int_equal(stage(f, "alice", "more1", &keyed), 1);
+	assert_int_equal(f->count, 1);
+	assert_string_equal(f->found[0], "newer");
+	keyed.part = 2;
+	assert_int_equal(stage(f, "alice", "more2", &keyed), 0);
+	assert_int_equal(f->count, 1);
+	/* Those without one never. */
+	assert_int_equal(stage(f, "alice", "plain1", &plain), 1);
+	assert_string_equal(f->found[1], "older");
+	assert_int_equal(stage(f, "alice", "plain2", &plain), 1);
+	assert_string_equal(f->found[2], "more1");
+	assert_int_equal(stage(f, "alice", "plain3", &plain), 0);
+	assert_int_equal(f->count, 3);
+	assert_int_equal(store_staged_get(f->txn, "alice", "more1", &found, &f->error), 0);
+	assert_int_equal(store_staged_get(f->txn, "alice", "file2", &found, &f->error), 1);
+}
+
 /* Who tries a message again and again has the room of one message, also where there is no other. */
 static void a_staged_file_gives_way_to_the_same_part_of_its_message(void **state)
 {
@@ -475,9 +511,6 @@ static void a_staged_file_gives_way_to_the_same_part_of_its_message(void **state
 		assert_int_equal(stage(f, "alice", name, &other), 1);
 	}
 	commit(f);
-	snprintf(other.key, sizeof other.key, "%s", "k2");
-	assert_int_equal(stage(f, "alice", "more", &other), 0);
-	assert_int_equal(f->count, 0);
 	staged.size_bytes = 7;
 	assert_int_equal(stage(f, "alice", "again", &staged), 1);
 	assert_int_equal(f->count, 1);
@@ -622,6 +655,7 @@ int main(void)
 	    TEST(holds_and_the_quiet_of_telegram_are_kept),
 	    TEST(a_staged_file_is_its_accounts_own_and_lasts_an_hour),
 	    TEST(an_account_has_twenty_staged_files_at_most),
+	    TEST(the_oldest_staged_file_with_a_key_makes_room),
 	    TEST(a_staged_file_gives_way_to_the_same_part_of_its_message),
 	    TEST(what_is_due_is_queued_in_the_order_of_its_times),
 	    TEST(a_chat_that_became_another_takes_its_queue_along),
