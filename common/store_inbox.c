@@ -1,80 +1,11 @@
 #include "store_internal.h"
 
-#include <sodium.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include "xalloc.h"
-
-/*
- * An update is kept sealed: a message may hold a key, and pages that LMDB has freed keep what they held. One
- * byte, the nonce, and what crypto_secretbox makes of the update. A record that starts with '{' is from
- * before that.
- */
-enum {
-	SEALED = 1,
-	NONCE_AT = 1,
-	BOX_AT = NONCE_AT + crypto_secretbox_NONCEBYTES,
-	TEXT_AT = BOX_AT + crypto_secretbox_MACBYTES,
-};
 
 static void update_key(struct store_key *key, int64_t update_id)
 {
 	key_init(key);
 	key_add_int64(key, update_id);
-}
-
-static void seal_key(const struct store *store, unsigned char key[crypto_secretbox_KEYBYTES])
-{
-	static const unsigned char name[] = "inbox";
-
-	crypto_generichash(
-	    key, crypto_secretbox_KEYBYTES, name, sizeof name - 1, store->secret, sizeof store->secret);
-}
-
-static int put_sealed(
-    struct store_txn *txn, const struct store_key *place, const char *update, size_t len, struct error *error)
-{
-	unsigned char key[crypto_secretbox_KEYBYTES], *record = xmalloc(TEXT_AT + len);
-	int result;
-
-	seal_key(txn->store, key);
-	record[0] = SEALED;
-	randombytes_buf(record + NONCE_AT, crypto_secretbox_NONCEBYTES);
-	crypto_secretbox_easy(record + BOX_AT, (const unsigned char *)update, len, record + NONCE_AT, key);
-	result = table_put(txn, TABLE_INBOX, place, record, TEXT_AT + len, error);
-	sodium_memzero(key, sizeof key);
-	free(record);
-	return result;
-}
-
-static int open_sealed(
-    const struct store *store, const MDB_val *value, struct buf *update, struct error *error)
-{
-	const unsigned char *record = value->mv_data;
-	unsigned char key[crypto_secretbox_KEYBYTES], *text;
-	size_t len = value->mv_size - TEXT_AT;
-	int result = -1;
-
-	if (value->mv_size < TEXT_AT || record[0] != SEALED)
-		return store_damaged(error, "inbox");
-	text = xmalloc(len + 1);
-	seal_key(store, key);
-	if (crypto_secretbox_open_easy(
-		text, record + BOX_AT, len + crypto_secretbox_MACBYTES, record + NONCE_AT, key) == 0)
-		result = buf_add(update, text, len);
-	sodium_memzero(key, sizeof key);
-	sodium_memzero(text, len);
-	free(text);
-	return result == 0 ? 0 : store_damaged(error, "inbox");
-}
-
-static int read_update(
-    const struct store *store, const MDB_val *value, struct buf *update, struct error *error)
-{
-	if (value->mv_size == 0 || *(const char *)value->mv_data != '{')
-		return open_sealed(store, value, update, error);
-	return buf_add(update, value->mv_data, value->mv_size) == 0 ? 0 : store_damaged(error, "inbox");
 }
 
 static void position_key(struct store_key *key)
@@ -125,7 +56,7 @@ int store_inbox_add(struct store_txn *txn, int64_t update_id, const char *update
 	found = table_get(txn, TABLE_INBOX, &key, &value, error);
 	if (found != 0)
 		return found < 0 ? -1 : 0;
-	if (put_sealed(txn, &key, update, len, error) != 0)
+	if (table_put(txn, TABLE_INBOX, &key, update, len, error) != 0)
 		return -1;
 	return position_set(txn, update_id, now_ms, error) == 0 ? 1 : -1;
 }
@@ -144,10 +75,8 @@ int store_inbox_next(
 	if (found != 1)
 		return found;
 	buf_clear(update);
-	if (key.len != INT_BYTES)
+	if (key.len != INT_BYTES || buf_add(update, value.mv_data, value.mv_size) != 0)
 		return store_damaged(error, "inbox");
-	if (read_update(txn->store, &value, update, error) != 0)
-		return -1;
 	*update_id = int64_read(key.bytes);
 	return 1;
 }

@@ -57,18 +57,18 @@ said() {
 	sim GET "/sim/chat?id=$1" | jq -r '.messages[] | select(.from == "bot" and (.deleted | not)) | .text'
 }
 
-# Ends everything and looks for these words where nobody should find them.
+# Ends everything and looks for these words where nobody should find them: in the logs, and in what the store
+# holds once the updates are handled.
 spotless() {
 	local word
 	stop_bot
-	# Also while it waits to be looked at.
-	message 99 "/link $1" >/dev/null
-	tg-poll --once >/dev/null 2>>"$DIR/poll.log"
-	[[ $(api GET /health | jq .updates_waiting) == 1 ]]
+	[[ $(api GET /health | jq .updates_waiting) == 0 ]]
 	stop sendd
+	mdb_dump -a -p "$DIR/store" >"$DIR/records"
+	grep -q linked_ms "$DIR/records"
 	for word; do
 		[[ ${#word} -ge 20 ]]
-		never grep -raqF -e "$word" "$DIR"/{poll,dispatch,send,sendd}.log "$DIR/store"
+		never grep -aqF -e "$word" "$DIR"/{poll,dispatch,send,sendd}.log "$DIR/records"
 	done
 	tg-sendd -c "$CONFIG" --check-store
 }

@@ -100,53 +100,6 @@ static void updates_are_taken_once_and_replayed_in_order(void **state)
 	buf_free(&update);
 }
 
-static bool is_in_file(const struct fixture *f, const char *words)
-{
-	char *path = path_join(f->directory, "data.mdb"), *content;
-	FILE *file = fopen(path, "r");
-	size_t len;
-	bool found;
-
-	assert_non_null(file);
-	content = xmalloc(MAP_BYTES);
-	len = fread(content, 1, MAP_BYTES, file);
-	found = memmem(content, len, words, strlen(words)) != NULL;
-	fclose(file);
-	free(content);
-	free(path);
-	return found;
-}
-
-/* Pages that LMDB has freed keep what they held, so a key in a message would stay there. */
-static void an_update_cannot_be_read_in_the_file(void **state)
-{
-	struct fixture *f = *state;
-	struct buf update = BUF_INIT(1000);
-	struct store_key place;
-	int64_t id;
-
-	assert_int_equal(store_inbox_add(f->txn, 7, "{a hidden word}", 15, 5, &f->error), 1);
-	assert_int_equal(store_bot_name_set(f->txn, "a public word", &f->error), 0);
-	commit(f);
-	assert_false(is_in_file(f, "hidden"));
-	assert_true(is_in_file(f, "public"));
-	assert_int_equal(store_inbox_next(f->txn, 0, &id, &update, &f->error), 1);
-	assert_string_equal(buf_text(&update), "{a hidden word}");
-	/* Those of earlier versions are read, what is damaged is told. */
-	key_init(&place);
-	key_add_int64(&place, 7);
-	assert_int_equal(table_put(f->txn, TABLE_INBOX, &place, "{plain}", 7, &f->error), 0);
-	assert_int_equal(store_inbox_next(f->txn, 0, &id, &update, &f->error), 1);
-	assert_string_equal(buf_text(&update), "{plain}");
-	for (size_t len = 0; len < 60; len += 20) {
-		char damaged[60] = "\1";
-
-		assert_int_equal(table_put(f->txn, TABLE_INBOX, &place, damaged, len, &f->error), 0);
-		assert_int_equal(store_inbox_next(f->txn, 0, &id, &update, &f->error), -1);
-	}
-	buf_free(&update);
-}
-
 static void an_answer_is_kept_with_its_update_and_goes_with_it(void **state)
 {
 	struct fixture *f = *state;
@@ -676,7 +629,6 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(updates_are_taken_once_and_replayed_in_order),
-	    TEST(an_update_cannot_be_read_in_the_file),
 	    TEST(an_answer_is_kept_with_its_update_and_goes_with_it),
 	    TEST(a_chat_has_one_account_and_an_account_many_chats),
 	    TEST(a_code_works_once_for_its_time_and_only_the_newest),
