@@ -536,7 +536,7 @@ static int put_broken(const struct work *work, const struct error *reason, struc
 {
 	struct store_broken broken = {
 	    .update_id = work->update.update_id, .broken_ms = work->now_ms, .chat = work->update.chat};
-	const char *line = link_holds_secret(&work->update) ? "" : json_line(work->incoming->object);
+	const char *line = link_holds_secret(work->incoming->object) ? "" : json_line(work->incoming->object);
 	struct store_txn *txn;
 
 	snprintf(broken.route, sizeof broken.route, "%s", route_name(&work->route));

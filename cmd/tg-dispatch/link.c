@@ -1,6 +1,7 @@
 /* /link, /status, and what /start does with a deep link. */
 #include "link.h"
 
+#include <json-c/json_visit.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,7 @@ enum {
 	COUNT_BYTES = 24,
 };
 
-static const char white_space[] = " \t\r\n\v\f";
+static const char white_space[] = " \t\r\n\v\f", own_prefix[] = "tgk_";
 
 /* ---- finding keys ---- */
 
@@ -51,13 +52,29 @@ static const char *behind_link(const char *text, struct command_line *line)
 	return strspn(text, name) == 0 ? text : NULL;
 }
 
+/* How many characters at the start of text may be those of a key of ours; 0: it begins with none. */
+static size_t own_key_length(const char *text)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+	size_t len = strncmp(text, own_prefix, sizeof own_prefix - 1) == 0 ? strspn(text, allowed) : 0;
+
+	return len >= OWN_KEY_LENGTH ? len : 0;
+}
+
 /* Telegram takes "/link" at once when it is tapped in the menu, and the key comes in the next message. */
 static bool is_own_key(const char *text)
 {
-	static const char prefix[] = "tgk_";
+	return own_key_length(text) == OWN_KEY_LENGTH && text[OWN_KEY_LENGTH] == '\0';
+}
 
-	return strncmp(text, prefix, sizeof prefix - 1) == 0 && strlen(text) == OWN_KEY_LENGTH &&
-	       store_apikey_has_form(text);
+/* Also where it cannot be used for what stands around it. */
+static bool has_own_key(const char *text)
+{
+	const char *at = strstr(text, own_prefix);
+
+	while (at != NULL && own_key_length(at) == 0)
+		at = strstr(at + 1, own_prefix);
+	return at != NULL;
 }
 
 bool link_carries_key(const struct update *update, const char *bot_name)
@@ -68,10 +85,10 @@ bool link_carries_key(const struct update *update, const char *bot_name)
 	if ((update->kind != UPDATE_MESSAGE && update->kind != UPDATE_EDITED) || text == NULL ||
 	    update->chat_type == CHAT_OTHER)
 		return false;
-	if (update->chat_type == CHAT_PRIVATE && is_own_key(text))
-		return true;
 	rest = behind_link(text, &line);
-	if (rest == NULL || rest[strspn(rest, white_space)] == '\0')
+	if (rest == NULL)
+		return has_own_key(text);
+	if (rest[strspn(rest, white_space)] == '\0')
 		return false;
 	return update->chat_type == CHAT_PRIVATE || line.bot == NULL || command_is_for(&line, bot_name);
 }
@@ -110,11 +127,37 @@ bool link_find_token(const char *text, char token[STORE_START_BYTES])
 	return store_apikey_has_form(token);
 }
 
-bool link_holds_secret(const struct update *update)
+static bool is_secret(const char *text)
 {
+	static const char deep_link[] = "?start=";
 	char token[STORE_START_BYTES];
+	struct command_line line;
+	const char *rest = behind_link(text, &line), *link = strstr(text, deep_link);
 
-	return link_carries_key(update, "") || link_find_token(update->text, token);
+	if (rest != NULL && rest[strspn(rest, white_space)] != '\0')
+		return true;
+	if (link != NULL && strlen(link) >= sizeof deep_link - 1 + TOKEN_LENGTH)
+		return true;
+	return has_own_key(text) || link_find_token(text, token);
+}
+
+static int look_for_secret(struct json_object *object, int flags, struct json_object *parent, const char *key,
+    size_t *index, void *found)
+{
+	(void)parent;
+	(void)key;
+	(void)index;
+	if (flags != JSON_C_VISIT_SECOND && json_object_is_type(object, json_type_string) &&
+	    is_secret(json_object_get_string(object)))
+		*(bool *)found = true;
+	return *(bool *)found ? JSON_C_VISIT_RETURN_STOP : JSON_C_VISIT_RETURN_CONTINUE;
+}
+
+bool link_holds_secret(struct json_object *update)
+{
+	bool found = false;
+
+	return json_c_visit(update, 0, look_for_secret, &found) != 0 || found;
 }
 
 /* ---- deleting them ---- */

@@ -18,8 +18,8 @@
 /*
  * Whether the message, new or edited, with or without a file, may hold a key and is for this bot: it starts
  * with /link and anything behind it, in a private chat whoever that is addressed to, in a group as in
- * route_update; or, in a private chat, it is a key of ours and nothing else. It goes to link_key_row then,
- * before any other route, and is deleted in every case.
+ * route_update; or a key of ours stands anywhere in it. It goes to link_key_row then, before any other route,
+ * and is deleted in every case.
  */
 bool link_carries_key(const struct update *update, const char *bot_name);
 
@@ -33,8 +33,8 @@ bool link_find_key(const char *text, char key[LINK_KEY_BYTES]);
 /* The token of a deep link in "/start TOKEN"; false: it is another /start. */
 bool link_find_token(const char *text, char token[STORE_START_BYTES]);
 
-/* Whether anything in the update opens an account, so that it is nothing to keep for people to read. */
-bool link_holds_secret(const struct update *update);
+/* Whether any text in the update may open an account, so that it is nothing to keep for people to read. */
+bool link_holds_secret(struct json_object *update);
 
 /* What a key service has answered, as struct awaited has it. */
 enum link_word {

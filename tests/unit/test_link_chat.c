@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,9 +50,13 @@ static void a_key_is_seen_whatever_stands_around_it(void **state)
 	    {"/link@OurBot:" KEY20, true, true},
 	    {"/link@ " KEY20, true, false},
 	    {"/link@OtherBot " KEY20, true, false},
-	    {OWN_KEY, true, false},
-	    {OWN_KEY "x", false, false},
-	    {"my key: " OWN_KEY, false, false},
+	    {OWN_KEY, true, true},
+	    {OWN_KEY "x", true, true},
+	    {"tgk_? My key:\xe2\x80\x8b" OWN_KEY ".", true, true},
+	    {"/start " OWN_KEY, true, true},
+	    {"/status@OtherBot " OWN_KEY, true, true},
+	    {"/link@OtherBot " OWN_KEY, true, false},
+	    {"tgk_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP tgk_", false, false},
 	    {"/link", false, false},
 	    {"/link \n", false, false},
 	    {"/link@OurBot", false, false},
@@ -110,6 +115,9 @@ static void a_key_has_20_to_100_characters_and_stands_alone(void **state)
 	    {"/link:" KEY20, NULL},
 	    {"/link", NULL},
 	    {"/links " KEY20, NULL},
+	    {OWN_KEY "x", NULL},
+	    {"my key: " OWN_KEY, NULL},
+	    {"/start " OWN_KEY, NULL},
 	};
 	char key[LINK_KEY_BYTES];
 
@@ -139,6 +147,36 @@ static void a_token_is_what_start_carries(void **state)
 		assert_true(!cases[i].found || strcmp(token, TOKEN) == 0);
 	}
 	assert_false(link_find_token(NULL, token));
+}
+
+/* What is kept of an update is shown to people; it may stand in what was answered, or in the address of a
+ * button. */
+static void a_secret_is_found_wherever_in_an_update_it_stands(void **state)
+{
+	static const char *const secrets[] = {
+	    "/link " KEY20, OWN_KEY, "see " OWN_KEY, "/start " TOKEN, "https://t.me/OurBot?start=" TOKEN};
+	static const char *const innocent[] = {
+	    "/link", "/start ref=7", "https://t.me/OurBot?start=7", "tgk_"};
+	static const char *const places[][2] = {{"{\"message\":{\"text\":\"", "\"}}"},
+	    {"{\"edited_message\":{\"caption\":\"", "\"}}"},
+	    {"{\"message\":{\"text\":\"hm\",\"reply_to_message\":{\"text\":\"", "\"}}}"},
+	    {"{\"callback_query\":{\"message\":{\"entities\":[{\"url\":\"", "\"}]}}}"},
+	    {"{\"of_next_year\":[[\"", "\"]]}"}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(places) * (COUNT(secrets) + COUNT(innocent)); i++) {
+		size_t place = i % COUNT(places), which = i / COUNT(places);
+		bool is_secret = which < COUNT(secrets);
+		const char *word = is_secret ? secrets[which] : innocent[which - COUNT(secrets)];
+		struct json_object *update;
+		char text[400];
+
+		snprintf(text, sizeof text, "%s%s%s", places[place][0], word, places[place][1]);
+		update = json_tokener_parse(text);
+		if (link_holds_secret(update) != is_secret)
+			fail_msg("%s", text);
+		json_object_put(update);
+	}
 }
 
 /* A service that is away is never one that says no, and a name that is none never reaches the system. */
@@ -217,6 +255,7 @@ int main(void)
 	    cmocka_unit_test(a_key_goes_before_any_other_route),
 	    cmocka_unit_test(a_key_has_20_to_100_characters_and_stands_alone),
 	    cmocka_unit_test(a_token_is_what_start_carries),
+	    cmocka_unit_test(a_secret_is_found_wherever_in_an_update_it_stands),
 	    cmocka_unit_test(an_answer_of_a_key_service_is_a_user_a_no_or_nothing),
 	    cmocka_unit_test(a_deletion_says_what_to_do_where_it_fails),
 	};
