@@ -8,6 +8,10 @@
 #include "num.h"
 #include "utf8.h"
 
+/* A larger number is none of Telegram's (core.telegram.org/bots/api#chat), and could be a lane of the
+ * schedule. */
+#define CHAT_MAX ((INT64_C(1) << 52) - 1)
+
 enum { TELEGRAM_NAME_BYTES = 33 }; /* 32 letters, digits and underscores, with the '\0' */
 
 static void stage(struct sendd *sendd, struct op *op, op_apply_fn *apply)
@@ -121,7 +125,7 @@ static int check_link(struct op *op)
 	if (found < 0)
 		return refuse(op, 400, error.text);
 	/* That of a person; groups have negative ones, and belong to nobody. */
-	if (found == 0 || op->number <= 0)
+	if (found == 0 || op->number <= 0 || op->number > CHAT_MAX)
 		return refuse(op, 400, "\"telegram_chat_id\" must be the id of a private chat");
 	if (read_text(op, "telegram_username", &name) != 0 || read_text(op, "api_key", &key) != 0)
 		return -1;

@@ -137,6 +137,7 @@ meet() {
 	begin
 	key=$(tg-link key new)
 	for body in '{"api_key":"'"$key"'"}' '{"telegram_chat_id":0,"api_key":"'"$key"'"}' \
+		'{"telegram_chat_id":4503599627370496,"api_key":"'"$key"'"}' \
 		'{"telegram_chat_id":-100123,"api_key":"'"$key"'"}' '{"telegram_chat_id":"7","api_key":"'"$key"'"}' \
 		'{"telegram_chat_id":7}' '{"telegram_chat_id":7,"api_key":"'"$key"'","role":"admin"}' \
 		'{"telegram_chat_id":7,"telegram_username":"a b","api_key":"'"$key"'"}' '[]' '{' ''; do
