@@ -88,6 +88,38 @@ static bool is_text(const struct http_answer *answer)
 	       memchr(body->data, '\0', body->len) == NULL && utf8_is_valid(body->data, body->len);
 }
 
+/* Objects and arrays: an empty one takes hundreds of bytes for the two that it has here. */
+static size_t count_nodes(const struct buf *body)
+{
+	bool in_text = false;
+	size_t count = 0;
+
+	for (size_t i = 0; i < body->len; i++) {
+		char c = body->data[i];
+
+		if (c == '"')
+			in_text = !in_text;
+		else if (in_text && c == '\\')
+			i++;
+		else if (!in_text && (c == '{' || c == '['))
+			count++;
+	}
+	return count;
+}
+
+static bool is_json(const struct http_answer *answer)
+{
+	struct error error;
+
+	return looks_like_json(answer) &&
+	       json_check(answer->body.data, answer->body.len, "the answer", &error) == 0;
+}
+
+static void put_string(struct json_object *read, const char *key, const struct buf *body)
+{
+	json_object_object_add(read, key, json_object_new_string_len(buf_text(body), (int)body->len));
+}
+
 static struct json_object *failure(const char *reason)
 {
 	struct json_object *read = json_object_new_object();
@@ -98,25 +130,38 @@ static struct json_object *failure(const char *reason)
 
 struct json_object *ask_read(const struct http_answer *answer)
 {
-	bool is_success = answer->status >= 200 && answer->status < 300;
-	struct json_object *read, *body = NULL;
-	struct error error;
+	bool is_success = answer->status >= 200 && answer->status < 300, has_json;
+	struct json_object *read;
 
 	if (answer->failure != HTTP_ANSWERED)
 		return failure(answer->reason);
+	has_json = is_json(answer);
+	if (has_json && count_nodes(&answer->body) > ASK_NODES_MAX)
+		return failure("the answer has too many objects and arrays");
+	if (is_success && !has_json && !is_text(answer))
+		return failure("the answer is no JSON");
 	read = json_object_new_object();
 	json_put_int64(read, "status", answer->status);
-	if (looks_like_json(answer) &&
-	    json_parse(answer->body.data, answer->body.len, "the answer", &body, &error) == 0) {
-		json_object_object_add(read, "body", body);
-	} else if (is_success && is_text(answer)) {
-		json_object_object_add(
-		    read, "text", json_object_new_string_len(buf_text(&answer->body), (int)answer->body.len));
-	} else if (is_success) {
-		json_object_put(read);
-		return failure("the answer is no JSON");
-	}
+	if (has_json || is_success)
+		put_string(read, has_json ? "json" : "text", &answer->body);
 	return read;
+}
+
+void ask_open(struct json_object *read)
+{
+	struct json_object *text, *body = NULL;
+	struct error error;
+
+	if (!json_object_object_get_ex(read, "json", &text))
+		return;
+	if (json_parse(json_object_get_string(text), (size_t)json_object_get_string_len(text), "the answer",
+		&body, &error) == 0) {
+		json_object_object_add(read, "body", body);
+	} else {
+		json_object_object_del(read, "status");
+		json_put_text(read, "failure", error.text);
+	}
+	json_object_object_del(read, "json");
 }
 
 /* ---- once more ---- */
@@ -126,7 +171,8 @@ bool ask_is_safe_again(const struct http_answer *answer, struct json_object *rea
 	switch (answer->failure) {
 	case HTTP_ANSWERED:
 		return answer->status >= 502 && answer->status <= 504 &&
-		       !json_object_object_get_ex(read, "body", NULL);
+		       !json_object_object_get_ex(read, "json", NULL) &&
+		       !json_object_object_get_ex(read, "failure", NULL);
 	case HTTP_NOT_RESOLVED:
 	case HTTP_NOT_CONNECTED:
 	case HTTP_TLS_FAILED:

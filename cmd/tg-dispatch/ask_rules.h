@@ -25,15 +25,23 @@ struct ask_value {
  */
 int ask_fill_url(const char *source, const struct ask_value *values, struct buf *url, struct error *error);
 
+enum { ASK_NODES_MAX = 20000 }; /* objects and arrays in an answer */
+
 /*
- * What an answer is to whoever asked, for the caller to release: {"status":200,"body":JSON},
- * {"status":200,"text":"..."} where a 2xx carries plain text, {"status":N} for any other status without JSON,
- * {"failure":"why"} where there is no usable answer.
+ * What an answer is to whoever asked, for the caller to release: {"status":200,"json":"..."} where it carries
+ * JSON, {"status":200,"text":"..."} where a 2xx carries plain text, {"status":N} for any other status without
+ * JSON, {"failure":"why"} where there is no usable answer.
  *
  * An object or an array counts as JSON whatever its type says, anything else only where the type is JSON; a
  * text is what is text/plain, what has no type and does not begin like JSON, and an empty body.
  */
 struct json_object *ask_read(const struct http_answer *answer);
+
+/*
+ * Makes {"status":200,"body":JSON} of what ask_read has given; all else stays, NULL too. Done when its turn
+ * has come, since JSON that is read takes up to a hundred times the room, and many answers may wait at once.
+ */
+void ask_open(struct json_object *read);
 
 /*
  * Whether a call may be made again: there was no connection, it broke before anything came back, or a gateway

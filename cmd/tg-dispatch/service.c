@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ask_rules.h"
 #include "clock.h"
 #include "fd.h"
 #include "guard.h"
@@ -332,6 +333,7 @@ static int handle_guarded(
 
 	if (json_get_int64(incoming->object, "update_id", &update_id, &unused) == 1)
 		deaths = guard_begin(service->guard, update_id);
+	ask_open(service->pending.answer);
 	if (deaths < GUARD_DEATHS)
 		result = dispatch_update(service->dispatch, incoming, now_ms, wish, &service->out, error);
 	else

@@ -66,6 +66,7 @@ static void check_read(int status, const char *type, const char *body, size_t le
 	buf_add(&answer.body, body, len);
 	snprintf(answer.content_type, sizeof answer.content_type, "%s", type);
 	read = ask_read(&answer);
+	ask_open(read);
 	assert_string_equal(json_line(read), expected);
 	json_object_put(read);
 	buf_free(&answer.body);
@@ -102,6 +103,32 @@ static void an_answer_is_json_or_text_or_nothing(void **state)
 		check_read(
 		    cases[i].status, cases[i].type, cases[i].body, strlen(cases[i].body), cases[i].expected);
 	check_read(200, "text/plain", "a\0b", 3, no_json);
+}
+
+/* A megabyte of {} would be 270 MB, and many chats may get one at once. */
+static void an_answer_is_read_when_its_turn_has_come(void **state)
+{
+	struct http_answer answer = {.status = 200};
+	struct json_object *read;
+
+	(void)state;
+	buf_init(&answer.body, SIZE_MAX / 4);
+	buf_add_text(&answer.body, "[\"\\\"[[\"");
+	for (size_t i = 1; i < ASK_NODES_MAX; i++)
+		buf_add_text(&answer.body, ",{}");
+	buf_add_text(&answer.body, "]");
+	read = ask_read(&answer);
+	assert_int_equal(json_object_object_length(read), 2);
+	assert_string_equal(json_text(read, "json"), buf_text(&answer.body));
+	json_object_put(read);
+	answer.body.data[answer.body.len - 1] = ' ';
+	buf_add_text(&answer.body, ",[]]");
+	read = ask_read(&answer);
+	assert_non_null(json_text(read, "failure"));
+	answer.status = 503;
+	assert_false(ask_is_safe_again(&answer, read));
+	json_object_put(read);
+	buf_free(&answer.body);
 }
 
 static bool again(enum http_failure failure, int status, bool begun, const char *body)
@@ -347,6 +374,7 @@ static const char *wait_answer(struct fixture *f)
 	assert_non_null(f->answer);
 	assert_int_equal(asker_count(f->asker), 0);
 	assert_int_equal(asker_due_ms(f->asker), INT64_MAX);
+	ask_open(f->answer);
 	return json_line(f->answer);
 }
 
@@ -543,6 +571,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(values_stand_in_a_url_as_they_are),
 	    cmocka_unit_test(an_answer_is_json_or_text_or_nothing),
+	    cmocka_unit_test(an_answer_is_read_when_its_turn_has_come),
 	    cmocka_unit_test(only_what_the_service_cannot_have_answered_is_asked_again),
 	    cmocka_unit_test(a_header_cannot_end_its_line),
 	    cmocka_unit_test_setup_teardown(a_call_carries_what_the_service_needs, set_up, tear_down),
