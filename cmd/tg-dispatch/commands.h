@@ -60,8 +60,9 @@ void wish_clear(struct wish *wish);
 /* What an update had to wait for. */
 struct awaited {
 	enum wish_kind kind;
-	const char *user; /* WISH_LIST: whose scripts were asked for */
-	const char *row;  /* WISH_ASK: the row that asked */
+	const char
+	    *user; /* WISH_LIST: whose scripts were asked for; WISH_ASK: the account that asked, or "" */
+	const char *row; /* WISH_ASK: the row that asked */
 	/* WISH_LIST: as notify-scripts(1) lists them, NULL: not to be had. WISH_ASK: as asker_done_fn has it
 	 */
 	struct json_object *answer;

@@ -40,7 +40,7 @@ struct work {
 	enum limits_verdict verdict;
 	struct known known;
 	int64_t now_ms;
-	const struct awaited *awaited; /* NULL also where the row is another one since */
+	const struct awaited *awaited; /* NULL also where the row or the account is another one since */
 	struct wish *wish;
 	struct buf line;
 	const char *outcome;
@@ -465,15 +465,21 @@ static void check_button(struct work *work)
 		work->route = (struct route){.kind = ROUTE_TAP};
 }
 
-/* What was waited for is of no use to another row, which may be there since the configuration was read again.
+/*
+ * What was waited for is of no use to another row, which may be there since the configuration was read again,
+ * and not for another account, if the chat was linked to one meanwhile.
  */
 static const struct awaited *find_awaited(const struct work *work)
 {
 	const struct awaited *awaited = work->incoming->awaited;
+	const struct caller *caller = &work->caller;
 
 	if (awaited == NULL || awaited->kind != WISH_ASK)
 		return awaited;
-	return strcmp(awaited->row, route_name(&work->route)) == 0 ? awaited : NULL;
+	if (strcmp(awaited->row, route_name(&work->route)) != 0 ||
+	    strcmp(awaited->user, caller->linked ? caller->account.name : "") != 0)
+		return NULL;
+	return awaited;
 }
 
 /* An update counts once, however often it is looked at; by its own time, since it may have waited long. */
@@ -509,13 +515,13 @@ static int attempt(struct work *work, struct error *error)
 		return 1;
 	}
 	work->route = find_route(work);
-	work->awaited = find_awaited(work);
 	work->caller = (struct caller){.linked = false};
 	work->unsure = false;
 	check_limits(work);
 	if (needs_caller(&work->route) && work->verdict == LIMITS_ALLOWED)
 		find_caller(work);
 	check_button(work);
+	work->awaited = find_awaited(work);
 	if (changes_store(work))
 		return answer_and_change(work, error);
 	return make_line(work, NULL, &changed, error) == 0 ? 1 : -1;
