@@ -18,7 +18,12 @@
 
 /* Characters. A page of the longest is within a message. */
 enum { TITLE_MAX = 200, CONTENT_MAX = 700, ITEM_TITLE_MAX = 128, ITEM_TEXT_MAX = 450 };
-enum { ITEM_BUTTONS_MAX = 16, NUMBER_BYTES = 24, OWNER_BYTES = 32 };
+enum {
+	ITEM_BUTTONS_MAX = 16,
+	PAGE_BUTTONS_MAX = 3, /* that turn pages */
+	NUMBER_BYTES = 24,
+	OWNER_BYTES = 32,
+};
 
 static const char *const items_keys[] = {"items", "matches", "content", NULL};
 static const char *const title_keys[] = {"title", NULL};
@@ -30,6 +35,7 @@ struct list {
 	const char *title, *content; /* NULL: none */
 	struct json_object *items;
 	bool is_match;
+	size_t buttons; /* of the items of a page, the most */
 	struct payload payload;
 };
 
@@ -97,7 +103,9 @@ static int add_item_buttons(
 	return 0;
 }
 
-static int check_item(struct answer *answer, struct list *list, size_t index, struct error *error)
+/* Adds its buttons to those of its page. */
+static int check_item(
+    struct answer *answer, struct list *list, size_t index, size_t *buttons, struct error *error)
 {
 	struct json_object *item = json_object_array_get_idx(list->items, index);
 	struct payload payload = {.keyboard = NULL};
@@ -113,8 +121,33 @@ static int check_item(struct answer *answer, struct list *list, size_t index, st
 		return error_set(error, ERROR_INPUT, "it has neither \"title\" nor \"text\"");
 	payload.keyboard = keyboard_new();
 	result = add_item_buttons(answer, list, index, &payload, error);
+	*buttons += payload.buttons;
 	payload_free(&payload);
 	return result;
+}
+
+static int check_items(struct answer *answer, struct list *list, struct error *error)
+{
+	struct error reason;
+	size_t buttons = 0;
+
+	for (size_t i = 0; i < json_object_array_length(list->items); i++) {
+		if (i % ANSWER_PAGE_ITEMS == 0)
+			buttons = 0;
+		if (check_item(answer, list, i, &buttons, &reason) != 0)
+			return error_set(error, reason.kind, "item %zu: %s", i + 1, reason.text);
+		if (buttons > list->buttons)
+			list->buttons = buttons;
+	}
+	return 0;
+}
+
+static int check_buttons(const struct list *list, struct error *error)
+{
+	if (list->payload.buttons + list->buttons + PAGE_BUTTONS_MAX > ANSWER_BUTTONS_MAX)
+		return error_set(error, ERROR_INPUT, "a page has more than %d buttons",
+		    ANSWER_BUTTONS_MAX - PAGE_BUTTONS_MAX);
+	return 0;
 }
 
 /* Everything is read before anything is shown, since a page that is wrong would be found out too late. */
@@ -122,19 +155,21 @@ static int list_read(
     struct answer *answer, struct json_object *object, struct list *list, struct error *error)
 {
 	const char *type = json_text(object, "type");
-	struct error reason;
 
 	*list = (struct list){.is_match = type != NULL && strcmp(type, "match_list") == 0};
 	if (payload_text(object, title_keys, &list->title, error) != 0 ||
 	    read_items(object, list, error) != 0)
 		return -1;
 	answer->is_trial = true;
-	for (size_t i = 0; i < json_object_array_length(list->items); i++) {
-		if (check_item(answer, list, i, &reason) != 0)
-			return error_set(error, reason.kind, "item %zu: %s", i + 1, reason.text);
-	}
+	if (check_items(answer, list, error) != 0)
+		return -1;
 	answer->is_trial = false;
-	return payload_read(answer, object, &list->payload, error);
+	if (payload_read(answer, object, &list->payload, error) != 0)
+		return -1;
+	if (check_buttons(list, error) == 0)
+		return 0;
+	payload_free(&list->payload);
+	return -1;
 }
 
 /* ---- showing ---- */

@@ -853,6 +853,15 @@ static void a_wrong_list_is_refused_also_on_its_last_page(void **state)
 	assert_int_equal(answer(f, "{\"type\":\"match_list\",\"items\":[{\"name\":\"a\"}]}"), -1);
 	assert_string_equal(f->error.text, "item 1: it has no \"target\"");
 	buf_clear(&body);
+	make_list(&body, 6);
+	body.len = (size_t)(strstr(body.data, "\"buttons\":[{\"text\":\"New\"") - body.data);
+	buf_add_text(&body, "\"buttons\":[");
+	for (int i = 0; i < 93; i++)
+		buf_add_format(&body, "%s[{\"text\":\"x\",\"action\":\"GO\"}]", i > 0 ? "," : "");
+	buf_add_text(&body, "]}");
+	assert_int_equal(answer(f, buf_text(&body)), -1);
+	assert_string_equal(f->error.text, "a page has more than 97 buttons");
+	buf_clear(&body);
 	buf_add_text(&body, "{\"type\":\"list\",\"items\":[");
 	for (int i = 0; i < 50; i++)
 		buf_add_format(&body, "%s{\"title\":\"%02000d\"}", i > 0 ? "," : "", 1);
