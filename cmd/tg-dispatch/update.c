@@ -163,14 +163,13 @@ static void read_file(struct json_object *message, struct update_file *file)
 	}
 }
 
-static int read_date(struct json_object *message, struct update *update, struct error *error)
+static int read_date(struct json_object *message, const char *key, struct update *update, struct error *error)
 {
 	int64_t date_s = 0;
 
-	if (json_get_int64(message, "date", &date_s, error) < 0)
+	if (json_get_int64(message, key, &date_s, error) < 0)
 		return -1;
-	if (date_s > 0 && date_s < DATE_MAX_S)
-		update->date_ms = date_s * 1000;
+	update->date_ms = date_s > 0 && date_s < DATE_MAX_S ? date_s * 1000 : 0;
 	return 0;
 }
 
@@ -187,7 +186,7 @@ static int read_message(struct json_object *message, struct update *update, stru
 	if (see_anonymous(message, update, error) < 0 || read_thread(message, update, error) != 0 ||
 	    json_get_text(message, "text", &update->text, error) < 0 ||
 	    json_get_text(message, "caption", &update->caption, error) < 0 ||
-	    read_date(message, update, error) != 0)
+	    read_date(message, "date", update, error) != 0)
 		return -1;
 	update->is_content = has_content(message);
 	if (update->text == NULL)
@@ -283,6 +282,10 @@ int update_read(struct json_object *object, struct update *update, struct error 
 	found = json_get_object(object, "edited_message", &part, error);
 	if (found != 0) {
 		if (found < 0 || read_message(part, update, error) != 0)
+			return -1;
+		update->kind = UPDATE_OTHER;
+		/* "date" stays that of the message, which may be of any age. */
+		if (read_date(part, "edit_date", update, error) != 0)
 			return -1;
 		update->kind = UPDATE_EDITED;
 		return 0;

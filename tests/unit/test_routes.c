@@ -296,6 +296,25 @@ static void a_flood_is_refused_with_one_word(void **state)
 	assert_true(said(f, "{\"method\":\"answerCallbackQuery\",\"callback_query_id\":\"a\"}"));
 }
 
+/* It bears the date of its message, which would be a way back before the flood, and to a new minute from
+ * there. */
+static void an_edit_of_an_old_message_is_no_way_around_a_limit(void **state)
+{
+	static const char *const edited = "{\"update_id\":900,\"edited_message\":{\"message_id\":1,\"date\":"
+					  "1700000000,\"edit_date\":1800000000,"
+					  "\"chat\":{\"id\":8,\"type\":\"private\"},\"from\":{\"id\":8,\"is_"
+					  "bot\":false,\"first_name\":\"A\"},"
+					  "\"text\":\"/link x\"}}";
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(say_at(f, ROOT_ID, ROOT_ID, "/whoami", start_ms), 0);
+	assert_true(said(f, "please slow down"));
+	assert_int_equal(handle(f, edited), 0);
+	assert_int_equal(say_at(f, ROOT_ID, ROOT_ID, "/whoami", start_ms), 0);
+	assert_true(silent(f));
+}
+
 /* After an outage all comes at once; nobody wrote too fast. */
 static void a_backlog_is_no_flood(void **state)
 {
@@ -398,6 +417,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(who_is_known_is_told_each_time, setup, teardown),
 	    cmocka_unit_test_setup_teardown(in_a_group_the_person_counts, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_flood_is_refused_with_one_word, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		an_edit_of_an_old_message_is_no_way_around_a_limit, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_backlog_is_no_flood, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_tap_counts_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
