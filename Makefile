@@ -53,7 +53,8 @@ BENCHES     := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c tests/tdlib/*.c)
 SIM         := $(if $(SIM_OBJS),$(B)/bin/tg-sim)
 MANPAGES    := $(wildcard man/man*/*.[1-8])
 DOCS        := README.md LICENSE $(wildcard etc/*.yaml)
-EXAMPLES    := $(wildcard etc/examples/*)
+# Programs to start from: scripts of people, and services.
+EXAMPLES    := $(wildcard etc/examples/* etc/services/*)
 
 # Where the files of etc/systemd and so on go, below $(PREFIX)/lib; they name the programs in /usr/local.
 SYSTEM_DIRS := systemd:systemd/system sysusers.d:sysusers.d tmpfiles.d:tmpfiles.d
@@ -158,9 +159,9 @@ install: all
 	$(if $(LIBEXEC),install -m 755 $(LIBEXEC:%=$(B)/bin/%) $(DESTDIR)$(LIBEXECDIR))
 	set -e; for page in $(MANPAGES); do \
 	    install -D -m 644 $$page $(DESTDIR)$(MANDIR)/$${page#man/}; done
-	install -d $(DESTDIR)$(DOCDIR)/examples
+	install -d $(DESTDIR)$(DOCDIR)
 	install -m 644 $(DOCS) $(DESTDIR)$(DOCDIR)
-	$(if $(EXAMPLES),install -m 755 $(EXAMPLES) $(DESTDIR)$(DOCDIR)/examples)
+	set -e; for file in $(EXAMPLES:etc/%=%); do install -D -m 755 etc/$$file $(DESTDIR)$(DOCDIR)/$$file; done
 	set -e; for pair in $(SYSTEM_FILES); do \
 	    sed 's|/usr/local/|$(PREFIX)/|g' $${pair%%:*} | \
 	        install -D -m 644 /dev/stdin $(DESTDIR)$${pair#*:}; done

@@ -241,14 +241,14 @@ tap() {
 # Whoever writes a service begins with one of these.
 @test "the services of the page do what it says" {
 	local file port message
-	for file in etc/examples/service.py etc/examples/service.sh; do
+	for file in etc/services/disk.py etc/services/uptime.sh; do
 		diff -u "$TREE/$file" <(example "$file")
 	done
 	start_sim
 	make_dir
-	serve_stdio "$DIR/uptime" "$TREE/etc/examples/service.sh"
+	serve_stdio "$DIR/uptime" "$TREE/etc/services/uptime.sh"
 	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-	start service python3 "$TREE/etc/examples/service.py" "$port" 2>/dev/null
+	start service python3 "$TREE/etc/services/disk.py" "$port" 2>/dev/null
 	wait_until 10 curl -sS -o "$DIR/curl.out" "http://127.0.0.1:$port/" -d '{"command":"disk","args":""}' 2>/dev/null
 	jq -e '.content | test("^[0-9.]+ GB are free on the system disk[.]$")' "$DIR/curl.out"
 	write_config "$pace

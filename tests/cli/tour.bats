@@ -47,6 +47,9 @@ check_transcript() {
 	[[ $output == *"bot:    "*"The backup is done."* ]]
 	[[ $output == *'$ notify-scripts run'*'{"event":"output","stream":"stdout","text":"copying mail\n"}'* ]]
 	[[ $output == *"alice:  /run backup"*"bot:    copying mail"*"backup: exit status 0"* ]]
+	[[ $output == *"DISK: "*"alice:  /disk"*"GB are free on the temporary disk."*"[ system ] [ temporary ]"* ]]
+	# Only scripts are among the scripts.
+	[[ $output == *"notify-runner: run: "*" scripts, 0 failed, "* ]]
 }
 
 @test "without a terminal it plays the tour: code, link, text, picture, a script from the chat; and nothing is left" {
