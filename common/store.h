@@ -146,9 +146,10 @@ struct store_code {
 };
 
 /*
- * Tries a code for an account. After tries wrong ones in a row the account waits 1 min, and for each
- * further wrong code twice as long, up to 1 day; a try during the wait is not looked at. A code that is
- * taken is gone. The caller commits in every case: wrong tries count.
+ * Tries a code for an account. After tries wrong ones the account waits 1 min, and for each further wrong
+ * code twice as long, up to 1 day; a try during the wait is not looked at. Right ones change nothing about
+ * that; after a day without a wrong one or a wait they are forgotten. A code that is taken is gone. The
+ * caller commits in every case: wrong tries count.
  */
 int store_code_take(struct store_txn *txn, const char *user, const char *code, int64_t now_ms, int64_t tries,
     struct store_code *taken, struct error *error);
@@ -211,8 +212,8 @@ struct store_apikey_use {
 
 /*
  * Tries a key that a chat sent; any text may be handed in. A key may be used again and again. After tries
- * that were not valid in a row the chat waits as the account of store_code_take does; a try during the wait
- * is not looked at. The caller commits in every case: wrong tries count.
+ * that were not valid the chat waits as the account of store_code_take does; a try during the wait is not
+ * looked at. The caller commits in every case: wrong tries count.
  */
 int store_apikey_use(struct store_txn *txn, int64_t chat, const char *key, int64_t now_ms, int64_t tries,
     struct store_apikey_use *used, struct error *error);
@@ -223,11 +224,11 @@ int store_apikey_owner(
     struct store_txn *txn, const char *key, char user[STORE_USER_BYTES], struct error *error);
 
 /* The same rule where somebody else knows whether the key is valid: how long the chat must wait still (0: it
- * may try), and what became of its try; *wait_ms is then how long it must wait now. */
+ * may try), and that its try was not valid; *wait_ms is then how long it must wait now. */
 int store_chat_wait(
     struct store_txn *txn, int64_t chat, int64_t now_ms, int64_t *wait_ms, struct error *error);
-int store_chat_tried(struct store_txn *txn, int64_t chat, bool valid, int64_t now_ms, int64_t tries,
-    int64_t *wait_ms, struct error *error);
+int store_chat_wrong(struct store_txn *txn, int64_t chat, int64_t now_ms, int64_t tries, int64_t *wait_ms,
+    struct error *error);
 
 /* ---- what a deep link (https://t.me/BOT?start=TOKEN) carries ---- */
 

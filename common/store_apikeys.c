@@ -318,8 +318,7 @@ int store_apikey_use(struct store_txn *txn, int64_t chat, const char *key, int64
 	used->id = record.key.id;
 	memcpy(used->user, record.user, sizeof used->user);
 	record.key.last_used_ms = now_ms;
-	if (used->result == STORE_APIKEY_TAKEN && put(txn, &record, error) != 0)
-		return -1;
-	return store_chat_tried(
-	    txn, chat, used->result == STORE_APIKEY_TAKEN, now_ms, tries, &used->wait_ms, error);
+	if (used->result == STORE_APIKEY_TAKEN)
+		return put(txn, &record, error);
+	return store_chat_wrong(txn, chat, now_ms, tries, &used->wait_ms, error);
 }

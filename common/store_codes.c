@@ -158,7 +158,5 @@ int store_code_take(struct store_txn *txn, const char *user, const char *code, i
 	taken->result = STORE_CODE_TAKEN;
 	taken->chat = record.chat;
 	memcpy(taken->chat_name, record.chat_name, sizeof taken->chat_name);
-	if (code_remove(txn, &key, record.chat, error) < 0)
-		return -1;
-	return tries_right(txn, TABLE_TRIES, &account, error);
+	return code_remove(txn, &key, record.chat, error) < 0 ? -1 : 0;
 }

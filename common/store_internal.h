@@ -18,7 +18,7 @@ enum store_table {
 	TABLE_USER_LINKS, /* user, chat -> nothing */
 	TABLE_CODES,	  /* keyed hash -> chat, name, expiry */
 	TABLE_CHAT_CODES, /* chat -> keyed hash */
-	TABLE_TRIES,	  /* user -> wrong codes in a row, wait until */
+	TABLE_TRIES,	  /* user -> wrong codes, wait until */
 	TABLE_COOLDOWNS,  /* user, script (or what begins with a colon) -> until, last sent */
 	TABLE_KEYS,	  /* user, idempotency key -> time, answer */
 	TABLE_KEY_AGES,	  /* time, user, idempotency key -> nothing */
@@ -41,7 +41,7 @@ enum store_table {
 	TABLE_DRAFT_AGES,    /* time, user, random id -> nothing */
 	TABLE_APIKEYS,	     /* user, id -> times, keyed hash, label */
 	TABLE_APIKEY_HASHES, /* keyed hash -> id, user */
-	TABLE_CHAT_TRIES,    /* chat -> wrong keys in a row, wait until */
+	TABLE_CHAT_TRIES,    /* chat -> wrong keys, wait until */
 	TABLE_STARTS,	     /* keyed hash -> expiry, user */
 	TABLE_USER_STARTS,   /* user -> keyed hash */
 	TABLE_TAPS,	     /* keyed hash of a tap's id -> time */
@@ -134,20 +134,17 @@ enum { SECRET_HASH_BYTES = 32 };
 void secret_hash(
     const struct store *store, const char *kind, const char *secret, unsigned char hash[SECRET_HASH_BYTES]);
 
-/* ---- wrong tries in a row: store_tries.c ---- */
+/* ---- wrong tries: store_tries.c ---- */
 
 /* In TABLE_TRIES or TABLE_CHAT_TRIES. How long whoever key names must wait; 0: they may try. */
 int tries_wait(struct store_txn *txn, enum store_table table, const struct store_key *key, int64_t now_ms,
     int64_t *wait_ms, struct error *error);
 /*
  * One more: after so many of allowed it is 1 min, and for each further one twice as long, up to 1 day.
- * *wait_ms is how long they must wait now.
+ * *wait_ms is how long they must wait now. All are forgotten after a day without one, or a wait.
  */
 int tries_wrong(struct store_txn *txn, enum store_table table, const struct store_key *key, int64_t now_ms,
     int64_t allowed, int64_t *wait_ms, struct error *error);
-/* It was right: the wrong ones are forgiven. */
-int tries_right(
-    struct store_txn *txn, enum store_table table, const struct store_key *key, struct error *error);
 
 /* ---- keys of accounts: store_apikeys.c ---- */
 

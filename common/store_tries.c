@@ -1,4 +1,7 @@
-/* Wrong codes and keys in a row: whoever guesses waits, longer each time. */
+/*
+ * Wrong codes and keys: whoever guesses waits, longer each time. A right one forgives nothing, since whoever
+ * guesses has a right one whenever they want it.
+ */
 #include "store_internal.h"
 
 #include <stdlib.h>
@@ -9,11 +12,11 @@ enum {
 	SWEEP_STEPS = 8, /* how many neighbours a wrong try looks at for those that are forgotten */
 };
 
-/* Wrong tries of those who have not tried again for so long after their wait are forgotten. */
-#define FORGET_MS (7 * INT64_C(86400000))
+/* After so long without a wrong one, or a wait, all are forgotten. */
+#define FORGET_MS INT64_C(86400000)
 
 struct tries {
-	int64_t wrong;	       /* in a row */
+	int64_t wrong;
 	int64_t wait_until_ms; /* or, where the last one was free, minus the time of it */
 };
 
@@ -26,14 +29,25 @@ static int decode(const MDB_val *value, struct tries *tries, struct error *error
 	return 0;
 }
 
-static int get(struct store_txn *txn, enum store_table table, const struct store_key *key,
+static bool is_forgotten(const struct tries *tries, int64_t now_ms)
+{
+	return llabs(tries->wait_until_ms) <= now_ms - FORGET_MS;
+}
+
+static int get(struct store_txn *txn, enum store_table table, const struct store_key *key, int64_t now_ms,
     struct tries *tries, struct error *error)
 {
 	MDB_val value;
 	int found = table_get(txn, table, key, &value, error);
 
 	*tries = (struct tries){0};
-	return found == 1 ? decode(&value, tries, error) : found;
+	if (found != 1)
+		return found;
+	if (decode(&value, tries, error) != 0)
+		return -1;
+	if (is_forgotten(tries, now_ms))
+		*tries = (struct tries){0};
+	return 0;
 }
 
 static int64_t wait_after(int64_t wrong, int64_t allowed)
@@ -64,8 +78,7 @@ static int sweep(struct store_txn *txn, enum store_table table, const struct sto
 		found = table_seek(txn, table, &key, &value, error);
 		if (found < 0 || (found == 1 && decode(&value, &tries, error) != 0))
 			return -1;
-		if (found == 1 && llabs(tries.wait_until_ms) <= now_ms - FORGET_MS &&
-		    table_remove(txn, table, &key, error) < 0)
+		if (found == 1 && is_forgotten(&tries, now_ms) && table_remove(txn, table, &key, error) < 0)
 			return -1;
 	}
 	return 0;
@@ -76,7 +89,7 @@ int tries_wait(struct store_txn *txn, enum store_table table, const struct store
 {
 	struct tries tries;
 
-	if (get(txn, table, key, &tries, error) != 0)
+	if (get(txn, table, key, now_ms, &tries, error) != 0)
 		return -1;
 	*wait_ms = tries.wait_until_ms > now_ms ? tries.wait_until_ms - now_ms : 0;
 	return 0;
@@ -88,7 +101,7 @@ int tries_wrong(struct store_txn *txn, enum store_table table, const struct stor
 	unsigned char value[2 * INT_BYTES];
 	struct tries tries;
 
-	if (get(txn, table, key, &tries, error) != 0)
+	if (get(txn, table, key, now_ms, &tries, error) != 0)
 		return -1;
 	*wait_ms = wait_after(tries.wrong + 1, allowed);
 	int64_write(value, tries.wrong + 1);
@@ -96,12 +109,6 @@ int tries_wrong(struct store_txn *txn, enum store_table table, const struct stor
 	if (table_put(txn, table, key, value, sizeof value, error) != 0)
 		return -1;
 	return sweep(txn, table, key, now_ms, error);
-}
-
-int tries_right(
-    struct store_txn *txn, enum store_table table, const struct store_key *key, struct error *error)
-{
-	return table_remove(txn, table, key, error) < 0 ? -1 : 0;
 }
 
 int store_chat_wait(
@@ -113,14 +120,11 @@ int store_chat_wait(
 	return tries_wait(txn, TABLE_CHAT_TRIES, &key, now_ms, wait_ms, error);
 }
 
-int store_chat_tried(struct store_txn *txn, int64_t chat, bool valid, int64_t now_ms, int64_t tries,
-    int64_t *wait_ms, struct error *error)
+int store_chat_wrong(
+    struct store_txn *txn, int64_t chat, int64_t now_ms, int64_t tries, int64_t *wait_ms, struct error *error)
 {
 	struct store_key key;
 
 	chat_key(&key, chat);
-	*wait_ms = 0;
-	if (valid)
-		return tries_right(txn, TABLE_CHAT_TRIES, &key, error);
 	return tries_wrong(txn, TABLE_CHAT_TRIES, &key, now_ms, tries, wait_ms, error);
 }

@@ -351,12 +351,12 @@ static int take_answer(struct request *request, struct error *error)
 
 	if (word == LINK_WORD_AWAY)
 		return say(request, TEXT_LINK_AWAY, "key service away", error);
-	if (store_chat_tried(request->txn, request->update->chat, word == LINK_WORD_USER, request->now_ms,
-		request->config->codes.tries, &wait_ms, error) != 0)
-		return -1;
 	request->changed = true;
 	if (word == LINK_WORD_USER)
 		return link_with(request, user, error);
+	if (store_chat_wrong(request->txn, request->update->chat, request->now_ms,
+		request->config->codes.tries, &wait_ms, error) != 0)
+		return -1;
 	return say_invalid(request, wait_ms, "wrong key", error);
 }
 
