@@ -29,6 +29,9 @@ int ask(const char *socket_path, const char *method, const char *target, struct 
 
 	if (result != 0)
 		add_wait(answer, error);
+	/* Too many keys, or none that are made here: time alone changes neither. */
+	if (result != 0 && answer->status == 409)
+		error->kind = ERROR_PERMANENT;
 	return result;
 }
 
