@@ -23,6 +23,12 @@ static int put(struct store_txn *txn, const struct store_broadcast *broadcast, s
 	return table_put(txn, TABLE_BROADCASTS, &key, record, HEAD_BYTES + user_len, error);
 }
 
+/* So small that no sum overflows. */
+static bool is_count(int64_t number)
+{
+	return number >= -INT32_MAX && number <= INT32_MAX;
+}
+
 int broadcast_decode(
     const struct store_key *key, const MDB_val *value, struct store_broadcast *broadcast, struct error *error)
 {
@@ -41,6 +47,10 @@ int broadcast_decode(
 	    .failed = int64_read(record + 5 * (size_t)INT_BYTES),
 	    .cancelled = int64_read(record + 6 * (size_t)INT_BYTES)};
 	memcpy(broadcast->user, record + HEAD_BYTES, user_len);
+	if (broadcast->first_id <= 0 || broadcast->first_id > broadcast->last_id ||
+	    !is_count(broadcast->delivered) || !is_count(broadcast->failed) ||
+	    !is_count(broadcast->cancelled))
+		return store_damaged(error, "broadcast");
 	return 0;
 }
 

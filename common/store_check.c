@@ -285,6 +285,21 @@ static int check_drafts(struct check *check, struct error *error)
 	return found;
 }
 
+static int check_tries(struct check *check, enum store_table table, struct error *error)
+{
+	struct store_key key;
+	struct error damage;
+	MDB_val value;
+	int found;
+
+	for (key_init(&key); (found = table_seek(check->txn, table, &key, &value, error)) == 1;
+	     key_increment(&key)) {
+		if (tries_check(&value, &damage) != 0)
+			find(check, "tries: %s", damage.text);
+	}
+	return found;
+}
+
 static int check_apikeys(struct check *check, struct error *error)
 {
 	struct apikey_record record;
@@ -449,7 +464,8 @@ static int check_all(struct check *check, struct error *error)
 	    check_owners(check, error) != 0 || check_counts(check, error) != 0 ||
 	    check_cooldowns(check, error) != 0 || check_jobs(check, error) != 0 ||
 	    check_menus(check, error) != 0 || check_buttons(check, error) != 0 ||
-	    check_drafts(check, error) != 0 || check_apikeys(check, error) != 0 ||
+	    check_drafts(check, error) != 0 || check_tries(check, TABLE_TRIES, error) != 0 ||
+	    check_tries(check, TABLE_CHAT_TRIES, error) != 0 || check_apikeys(check, error) != 0 ||
 	    check_apikey_hashes(check, error) != 0 || check_starts(check, error) != 0 ||
 	    check_broadcasts(check, error) != 0 || check_broken(check, error) != 0)
 		return -1;

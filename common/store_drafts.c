@@ -53,7 +53,7 @@ static int sweep(struct store_txn *txn, int64_t now_ms, struct error *error)
 		if (age.len <= INT_BYTES)
 			return store_damaged(error, "draft age");
 		time_ms = int64_read(age.bytes);
-		if (time_ms + STORE_DRAFT_KEEP_MS > now_ms && entries < STORE_DRAFTS_MAX)
+		if (time_ms > now_ms - STORE_DRAFT_KEEP_MS && entries < STORE_DRAFTS_MAX)
 			return 0;
 		key_init(&key);
 		key_add_bytes(&key, age.bytes + INT_BYTES, age.len - INT_BYTES);
@@ -137,7 +137,7 @@ static int get(struct store_txn *txn, const struct store_key *key, int64_t now_m
 	if (value.mv_size < INT_BYTES)
 		return store_damaged(error, "draft");
 	*time_ms = int64_read(value.mv_data);
-	if (*time_ms + STORE_DRAFT_KEEP_MS <= now_ms)
+	if (*time_ms <= now_ms - STORE_DRAFT_KEEP_MS)
 		return 0;
 	if (buf_add(text, (const char *)value.mv_data + INT_BYTES, value.mv_size - INT_BYTES) != 0)
 		return error_set(error, ERROR_BUG, "no room for a draft");

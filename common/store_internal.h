@@ -146,6 +146,9 @@ int tries_wait(struct store_txn *txn, enum store_table table, const struct store
 int tries_wrong(struct store_txn *txn, enum store_table table, const struct store_key *key, int64_t now_ms,
     int64_t allowed, int64_t *wait_ms, struct error *error);
 
+/* -1 where a record is damaged. */
+int tries_check(const MDB_val *value, struct error *error);
+
 /* ---- keys of accounts: store_apikeys.c ---- */
 
 /* The record of a key; -1 where it is damaged. */

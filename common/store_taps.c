@@ -30,7 +30,7 @@ static int sweep(struct store_txn *txn, struct store_key key, int64_t now_ms, st
 			break;
 		if (value.mv_size != INT_BYTES)
 			return store_damaged(error, "tap");
-		if (int64_read(value.mv_data) + STORE_TAP_KEEP_MS <= now_ms &&
+		if (int64_read(value.mv_data) <= now_ms - STORE_TAP_KEEP_MS &&
 		    table_remove(txn, TABLE_TAPS, &key, error) < 0)
 			return -1;
 	}

@@ -14,6 +14,7 @@ enum {
 
 /* After so long without a wrong one, or a wait, all are forgotten. */
 #define FORGET_MS INT64_C(86400000)
+#define TIME_MAX_MS (INT64_C(1) << 60)
 
 struct tries {
 	int64_t wrong;
@@ -26,7 +27,18 @@ static int decode(const MDB_val *value, struct tries *tries, struct error *error
 		return store_damaged(error, "tries");
 	tries->wrong = int64_read(value->mv_data);
 	tries->wait_until_ms = int64_read((unsigned char *)value->mv_data + INT_BYTES);
+	/* No sum of these overflows. */
+	if (tries->wrong < 0 || tries->wrong > INT32_MAX || tries->wait_until_ms < -TIME_MAX_MS ||
+	    tries->wait_until_ms > TIME_MAX_MS)
+		return store_damaged(error, "tries");
 	return 0;
+}
+
+int tries_check(const MDB_val *value, struct error *error)
+{
+	struct tries tries;
+
+	return decode(value, &tries, error);
 }
 
 static bool is_forgotten(const struct tries *tries, int64_t now_ms)

@@ -54,7 +54,8 @@ static void accuse(struct guard *guard, int64_t update_id)
 		suspect->update_id = update_id;
 		guard->record->next = (guard->record->next + 1) % SUSPECTS;
 	}
-	suspect->deaths++;
+	if (suspect->deaths < INT32_MAX) /* whatever a damaged file says */
+		suspect->deaths++;
 }
 
 /* Whatever the file held, it can be worked with now. */

@@ -296,6 +296,35 @@ static void damage_is_found(void **state)
 	assert_non_null(strstr(f->findings, "broken updates: damaged record in the store: broken update"));
 }
 
+/* A sum of it would be undefined. */
+static void a_number_that_cannot_be_is_damage(void **state)
+{
+	static const int64_t numbers[] = {INT64_MIN, INT64_MAX, -1, 1000};
+	struct fixture *f = *state;
+	struct store_broadcast record = {.first_id = 3, .last_id = 7, .user = "root"};
+	struct store_key key;
+
+	for (size_t place = 0; place < 7; place++) {
+		for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+			unsigned char bytes[256];
+			struct store_broadcast read;
+			MDB_val value;
+			bool is_fine = place != 0 && (i > 1 || place < 4);
+
+			assert_int_equal(store_broadcast_add(f->txn, &record, &f->error), 0);
+			id_key(&key, 7);
+			assert_int_equal(table_get(f->txn, TABLE_BROADCASTS, &key, &value, &f->error), 1);
+			memcpy(bytes, value.mv_data, value.mv_size);
+			int64_write(bytes + place * INT_BYTES, numbers[i]);
+			assert_int_equal(
+			    table_put(f->txn, TABLE_BROADCASTS, &key, bytes, value.mv_size, &f->error), 0);
+			assert_int_equal(store_broadcast_next(f->txn, 0, &read, &f->error), is_fine ? 1 : -1);
+			if (is_fine)
+				(void)store_broadcast_left(&read);
+		}
+	}
+}
+
 /* ---- what /users and /queue show ---- */
 
 struct seen {
@@ -358,6 +387,7 @@ int main(void)
 	    TEST(a_broken_update_is_kept_as_it_was_until_it_is_too_old),
 	    TEST(broken_updates_take_no_more_room_than_they_may),
 	    TEST(damage_is_found),
+	    TEST(a_number_that_cannot_be_is_damage),
 	    TEST(links_are_paged_by_account),
 	    TEST(those_that_may_have_arrived_are_counted_among_the_dead),
 	};

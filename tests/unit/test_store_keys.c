@@ -267,6 +267,27 @@ static void tries_of_keys_of_another_service_count_too(void **state)
 	assert_int_equal(use(f, 7, "tgk_guess", 60000).wait_ms, 120000);
 }
 
+static void tries_that_cannot_be_are_damage(void **state)
+{
+	static const int64_t records[][2] = {
+	    {-1, 0}, {INT64_MIN, 0}, {INT64_MAX, 0}, {1, INT64_MIN}, {1, INT64_MAX}};
+	struct fixture *f = *state;
+	unsigned char bytes[2 * INT_BYTES];
+	struct store_key key;
+	int64_t wait_ms;
+
+	chat_key(&key, 7);
+	for (size_t i = 0; i < sizeof records / sizeof records[0]; i++) {
+		int64_write(bytes, records[i][0]);
+		int64_write(bytes + INT_BYTES, records[i][1]);
+		assert_int_equal(
+		    table_put(f->txn, TABLE_CHAT_TRIES, &key, bytes, sizeof bytes, &f->error), 0);
+		assert_int_equal(store_chat_wait(f->txn, 7, 1, &wait_ms, &f->error), -1);
+		assert_int_equal(store_chat_wrong(f->txn, 7, 1, TRIES, &wait_ms, &f->error), -1);
+		assert_string_equal(findings(f), "tries: damaged record in the store: tries");
+	}
+}
+
 static void strangers_are_forgotten(void **state)
 {
 	struct fixture *f = *state;
@@ -419,6 +440,7 @@ int main(void)
 	    TEST(a_key_is_not_in_the_store),
 	    TEST(guessing_keys_makes_the_chat_wait),
 	    TEST(tries_of_keys_of_another_service_count_too),
+	    TEST(tries_that_cannot_be_are_damage),
 	    TEST(strangers_are_forgotten),
 	    TEST(anything_may_be_tried_as_a_key),
 	    TEST(what_does_not_fit_is_found),
