@@ -82,7 +82,7 @@ spotless() {
 		(($2 > 0)) || type=group
 		user='{"id":9,"is_bot":false,"first_name":"A"}'
 		jq -nc --arg kind "$1" --argjson chat "$2" --arg type "$type" --arg field "$3" --arg text "$4" \
-			--argjson user "$user" --argjson id $((++id)) '{update_id: $id, ($kind): {message_id: 7, date: 1,
+			--argjson user "$user" --argjson id $((++id)) '{update_id: $id, ($kind): {message_id: 7, date: 1, edit_date: 1,
 			chat: {id: $chat, type: $type}, from: $user, document: {file_id: "f"}, ($field): $text}}'
 	}
 	{
