@@ -410,7 +410,7 @@ press() {
 	data=$(button 2 bob.sh)
 	[[ $data == run:* ]]
 	press 1 "$data"
-	wait_until 10 grep -q '"chat":1,"user":1,"route":"tap"' "$DIR/dispatch.log"
+	wait_until 10 grep -q '"chat":1,"user":1,"route":"run","outcome":"gone"' "$DIR/dispatch.log"
 	say 1 '/run text.sh the end'
 	wait_until 10 ended_twice
 	grep '"program":"tg-dispatch","event":"job started"' "$DIR/dispatch.log" >"$DIR/started"

@@ -112,7 +112,7 @@ def talk(asked):
     while not stopping.is_set():
         chat = random.choice(CHATS)
         asked[chat] += 1
-        sim("POST", "/sim/message", {"chat_id": chat, "text": f"hello {asked[chat]}", "username": f"user{chat}"})
+        sim("POST", "/sim/message", {"chat_id": chat, "text": f"/whoami {asked[chat]}", "username": f"user{chat}"})
         stopping.wait(0.025)
 
 
