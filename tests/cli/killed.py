@@ -23,6 +23,8 @@ OWN_CHAT = 1
 END_S = 60
 
 ending = threading.Event()
+# A process that another thread starts has a script open for a moment, and what is open for writing cannot run.
+starting = threading.Lock()
 problems = []
 counts = collections.Counter()
 
@@ -39,7 +41,7 @@ def health():
 
 
 def start_sendd():
-    with open(DIR + "/tg-sendd.log", "ab") as log:
+    with starting, open(DIR + "/tg-sendd.log", "ab") as log:
         return subprocess.Popen([BIN + "/tg-sendd", "-c", CONFIG], stderr=log, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.DEVNULL)
 
@@ -70,14 +72,17 @@ class Home:
             report = {"notify": True, "message": f"[{name}]", "cooldown": "1d"}
             if i == 0:
                 report["document_path"] = name + ".txt"
-            with open(f"{self.scripts}/{name}", "w", encoding="ascii") as file:
-                file.write(f"#!/bin/sh\necho {name} >{name}.txt\necho '{json.dumps(report)}'\n")
+            # A script of the run that was killed may still be at it when the next run reads the file.
+            with starting, open(f"{self.scripts}/{name}", "w", encoding="ascii") as file:
+                file.write(f"#!/bin/sh\necho {name} >{name}.$$\nmv {name}.$$ {name}.txt\n"
+                           f"echo '{json.dumps(report)}'\n")
             os.chmod(f"{self.scripts}/{name}", 0o755)
         return names
 
     def start(self, errors=subprocess.DEVNULL):
-        return subprocess.Popen([BIN + "/notify-runner", "-c", CONFIG, "--home", self.path],
-                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, text=True)
+        with starting:
+            return subprocess.Popen([BIN + "/notify-runner", "-c", CONFIG, "--home", self.path],
+                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, text=True)
 
     def log_of(self, name):
         with open(self.path + "/.notifications/logs/runner.log", encoding="utf-8") as file:
