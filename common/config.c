@@ -324,8 +324,21 @@ static int read_texts(struct reader *reader, const yaml_node_t *node)
 			    scalar(name), CONFIG_MAX_TEXT);
 		keep(reader, scalar(name), &text->name);
 		keep(reader, scalar(value), &text->text);
+		text->line = line_of(name);
 		config->texts_count++;
 	}
+	return 0;
+}
+
+static int read_section(struct reader *reader, const struct config_key *key, const yaml_node_t *node,
+    const char *path, char *base)
+{
+	if (node == NULL && key->need == CONFIG_OPTIONAL)
+		return 0;
+	if (read_table(reader, key->table, node, path, base) != 0)
+		return -1;
+	if (node != NULL && key->table->line_offset != 0)
+		*(size_t *)(void *)(base + key->table->line_offset) = line_of(node);
 	return 0;
 }
 
@@ -341,9 +354,7 @@ static int read_key(struct reader *reader, const struct config_key *key, const y
 	case CONFIG_ARGV:
 		return read_list(reader, key, node, path, field);
 	case CONFIG_SECTION:
-		if (node == NULL && key->need == CONFIG_OPTIONAL)
-			return 0;
-		return read_table(reader, key->table, node, path, field);
+		return read_section(reader, key, node, path, field);
 	case CONFIG_SECTIONS:
 		return read_sections(
 		    reader, key, node, path, field, (size_t *)(void *)(base + key->count_offset));
@@ -410,11 +421,14 @@ static int check_route(struct reader *reader, const char *path, const struct con
 	int ways = (route->http.url != NULL) + (route->exec.count > 0) + (route->script != NULL) +
 		   (route->session != NULL);
 
+	bool is_unnamed = strcmp(path, route->name) == 0;
+	const char *colon = is_unnamed ? "" : ": ", *name = is_unnamed ? "" : route->name;
+
 	if (ways != 1)
-		return fail(reader, route->line, "%s: %s needs exactly one of http, exec, script, session",
-		    path, route->name);
+		return fail(reader, route->line, "%s%s%s needs exactly one of http, exec, script, session",
+		    path, colon, name);
 	if (route->where.count == 0)
-		return fail(reader, route->line, "%s: %s has an empty where", path, route->name);
+		return fail(reader, route->line, "%s%s%s has an empty where", path, colon, name);
 	if (check_headers(reader, path, &route->http) != 0)
 		return -1;
 	return check_session(reader, route->line, path, route->session);
@@ -432,15 +446,14 @@ static int check_routes(struct reader *reader, const char *path, struct config_r
 	return 0;
 }
 
-/* The routes that have no name in the file; nothing in them is as good as left out. */
+/* The routes that have no name in the file; nothing in them is as good as left out, and so is a mistake. */
 static int check_unnamed(
     struct reader *reader, const yaml_node_t *root, const char *name, struct config_route *route)
 {
 	const yaml_node_t *node = find(reader, root, name);
 
-	if (node == NULL || node->data.mapping.pairs.start == node->data.mapping.pairs.top)
+	if (route->line == 0 || node->data.mapping.pairs.start == node->data.mapping.pairs.top)
 		return 0;
-	route->line = line_of(node);
 	keep(reader, name, &route->name);
 	if (check_route(reader, name, route) == 0)
 		return 0;

@@ -88,6 +88,7 @@ struct config_server_script {
 struct config_text {
 	char *name;
 	char *text;
+	size_t line;
 };
 
 enum config_policy { POLICY_AT_LEAST_ONCE, POLICY_AT_MOST_ONCE };

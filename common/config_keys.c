@@ -187,7 +187,8 @@ static const struct config_table callback_table = {
     callback_keys, sizeof(struct config_route), offsetof(struct config_route, line)};
 
 static const struct config_key text_keys[] = {ROUTE_KEYS(text_http_table)};
-static const struct config_table text_table = {text_keys, sizeof(struct config_route), 0};
+static const struct config_table text_table = {
+    text_keys, sizeof(struct config_route), offsetof(struct config_route, line)};
 
 static const struct config_key session_keys[] = {
     {"name", .need = CONFIG_REQUIRED, .set = config_set_name, AT(config_session, name)},

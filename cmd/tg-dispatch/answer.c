@@ -537,7 +537,7 @@ static int add_object(struct answer *answer, struct json_object *object, struct 
 		if (strcmp(types[i].name, type) == 0)
 			return types[i].add(answer, object, error);
 	}
-	return error_set(error, ERROR_INPUT, "\"type\" is none that is known: \"%.32s\"", type);
+	return error_set(error, ERROR_INPUT, "\"type\" is not known: \"%.32s\"", type);
 }
 
 static int add_value(struct answer *answer, struct json_object *value, struct error *error)

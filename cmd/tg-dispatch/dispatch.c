@@ -144,7 +144,7 @@ static void find_caller(struct work *work)
 		return;
 	}
 	work->unsure = error.kind == ERROR_TEMPORARY;
-	log_warning(work->unsure ? "account cannot be looked up" : "account of a link is none to use",
+	log_warning(work->unsure ? "account cannot be looked up" : "account of a link cannot be used",
 	    LOG_INT("chat", link->chat), LOG_STR("user", link->user), LOG_STR("error", error.text));
 }
 

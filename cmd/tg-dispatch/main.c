@@ -27,17 +27,17 @@
 #define PROGRAM "tg-dispatch"
 #define USAGE "usage: tg-dispatch [--check | --no-store [--as USER]] [-c FILE]"
 
-static const char help[] =
-    USAGE "\n"
-	  "Reads Telegram updates, one JSON object a line, on standard input and prints the\n"
-	  "calls that answer them, one line an update, on standard output.\n"
-	  "\n"
-	  "  -c, --config FILE  read FILE instead of $TGTOOLS_CONFIG or " CONFIG_DEFAULT_PATH "\n"
-	  "      --check        print the table and end; each thing that is wrong is one line, exit 78\n"
-	  "      --no-store     try a table: nothing is kept, nobody is linked, no script is run\n"
-	  "      --as USER      without a store: every chat is linked to USER\n"
-	  "  -V, --version      print the version\n"
-	  "  -h, --help         print this help\n";
+static const char help[] = USAGE
+    "\n"
+    "Reads Telegram updates, one JSON object a line, on standard input and prints the\n"
+    "calls that answer them, one line an update, on standard output.\n"
+    "\n"
+    "  -c, --config FILE  read FILE instead of $TGTOOLS_CONFIG or " CONFIG_DEFAULT_PATH "\n"
+    "      --check        print the table and end; each thing that is wrong is one line, exit 78\n"
+    "      --no-store     try a table: nothing is kept, no chat is linked, no script or program is run\n"
+    "      --as USER      with --no-store: every chat is linked to USER\n"
+    "  -V, --version      print the version\n"
+    "  -h, --help         print this help\n";
 
 enum { CHECK = 256, NO_STORE, AS }; /* options without a short form */
 
@@ -76,6 +76,8 @@ static int read_options(int argc, char **argv, struct options *options)
 			return program_option(PROGRAM, option, argv, help, USAGE);
 		}
 	}
+	if (options->check && options->no_store)
+		return program_bad_usage(PROGRAM, "--check and --no-store exclude each other", USAGE);
 	if (options->user != NULL && !options->no_store)
 		return program_bad_usage(PROGRAM, "--as needs --no-store", USAGE);
 	return optind == argc ? -1 : program_bad_usage(PROGRAM, "unexpected argument", USAGE);

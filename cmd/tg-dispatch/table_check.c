@@ -10,6 +10,7 @@
 
 #include "error.h"
 #include "log.h"
+#include "texts.h"
 #include "utf8.h"
 #include "commands.h"
 #include "template.h"
@@ -63,9 +64,6 @@ static void tell_fatal(const struct check *check, const char *format, ...)
 	va_end(args);
 }
 
-static void tell_header(const struct check *check, const struct config_header *header, const char *why)
-    __attribute__((nonnull));
-
 static void tell_in_line(const struct check *check, size_t line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -76,11 +74,6 @@ static void tell_in_line(const struct check *check, size_t line, const char *for
 	va_start(args, format);
 	tell_at(check, line, false, format, args);
 	va_end(args);
-}
-
-static void tell_header(const struct check *check, const struct config_header *header, const char *why)
-{
-	tell_in_line(check, header->line, "header %s: %s: %s", header->name, header->value_file, why);
 }
 
 /* ---- who can reach it ---- */
@@ -135,7 +128,8 @@ static void check_http(const struct check *check)
 		    header->value_file != NULL ? check->world->why_no_secret(header->value_file) : NULL;
 
 		if (why != NULL)
-			tell_header(check, header, why);
+			tell_in_line(
+			    check, header->line, "header %s: %s: %s", header->name, header->value_file, why);
 	}
 }
 
@@ -164,6 +158,32 @@ static void check_row(struct check *check, const char *section, const struct con
 		tell(check, "nothing answers it: this version of tg-dispatch runs no sessions");
 }
 
+static bool is_text(const char *name)
+{
+	for (int id = 0; id < TEXT_COUNT; id++) {
+		if (strcmp(text_name((enum text_id)id), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Names alone: what they are replaced by is the operator's. */
+static void check_texts(struct check *check)
+{
+	const struct config *config = check->config;
+
+	for (size_t i = 0; i < config->texts_count; i++) {
+		const struct config_route named = {
+		    .name = config->texts[i].name, .line = config->texts[i].line};
+
+		check->section = "texts";
+		check->route = &named;
+		if (!is_text(named.name))
+			tell(check, "there is no text of this name; see tg-dispatch(8)");
+	}
+	check->route = NULL;
+}
+
 void table_check(
     const struct config *config, const struct table_world *world, table_mistake_fn *fn, void *context)
 {
@@ -175,6 +195,7 @@ void table_check(
 		check_row(&check, "callbacks", &config->callbacks[i]);
 	check_row(&check, "text", &config->text);
 	check_row(&check, "files", &config->files);
+	check_texts(&check);
 }
 
 /* ---- this system ---- */
@@ -217,7 +238,7 @@ static void log_mistake(void *context, const char *text, bool is_fatal)
 {
 	(void)context;
 	(void)is_fatal;
-	log_warning("a row does not work", LOG_STR("error", text));
+	log_warning("a mistake in the configuration", LOG_STR("error", text));
 }
 
 void table_log_mistakes(const struct config *config)

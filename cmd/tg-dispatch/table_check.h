@@ -1,6 +1,6 @@
 /*
  * What is wrong with the rows of the configuration beyond what can be read in it: rows that nobody can use,
- * and what they lead to that is not there. Pure but for what world says.
+ * and what they lead to that is not there; and texts that there are none of. Pure but for what world says.
  */
 #ifndef TG_DISPATCH_TABLE_CHECK_H
 #define TG_DISPATCH_TABLE_CHECK_H
@@ -25,7 +25,9 @@ extern const struct table_world table_this_world;
 /* text: "FILE:LINE: what is wrong and what to do". is_fatal: two rows contradict each other. */
 typedef void table_mistake_fn(void *context, const char *text, bool is_fatal);
 
-/* Tells all mistakes, in the order of commands, callbacks, text and files. Rows that cannot be read are none.
+/*
+ * Tells all mistakes, in the order of commands, callbacks, text, files and texts. Rows that cannot be read
+ * are none.
  */
 void table_check(
     const struct config *config, const struct table_world *world, table_mistake_fn *fn, void *context);

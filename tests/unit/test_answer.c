@@ -270,7 +270,7 @@ static void a_wrong_answer_is_refused_as_a_whole(void **state)
 	    {"{}", "\"content\" is missing or empty"},
 	    {"{\"type\":\"text\",\"content\":\" \\n\"}", "\"content\" is missing or empty"},
 	    {"{\"type\":\"text\",\"content\":7}", "\"content\" must be a string"},
-	    {"{\"type\":\"carousel\",\"content\":\"a\"}", "\"type\" is none that is known: \"carousel\""},
+	    {"{\"type\":\"carousel\",\"content\":\"a\"}", "\"type\" is not known: \"carousel\""},
 	    {"{\"type\":null,\"content\":7}", "\"content\" must be a string"},
 	    {"{\"content\":\"a\",\"parse_mode\":\"MarkdownV2\"}",
 		"\"parse_mode\" is Markdown, HTML, pre or text"},

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "fd.h"
 #include "json.h"
 #include "lines.h"
 #include "log.h"
@@ -383,6 +384,41 @@ static void every_text_has_a_name_and_a_default(void **state)
 		for (int other = 0; other < id; other++)
 			assert_string_not_equal(text_name((enum text_id)id), text_name((enum text_id)other));
 	}
+}
+
+/* Who replaces a text has to know what it may contain. */
+static void check_line_of_page(const char *page, const char *name, const char *text)
+{
+	char start[64];
+	const char *line, *end, *brace;
+
+	snprintf(start, sizeof start, "\n.It Li %s Ta ", name);
+	line = strstr(page, start);
+	if (line == NULL)
+		fail_msg("%s is not in tg-dispatch(8)", name);
+	end = strchr(line + 1, '\n');
+	assert_non_null(end);
+	for (brace = strchr(text, '{'); brace != NULL; brace = strchr(brace + 1, '{')) {
+		size_t len = strcspn(brace, "}") + 1;
+		const char *found = memmem(line, (size_t)(end - line), brace, len);
+
+		if (found == NULL)
+			fail_msg("%.*s of %s is not in tg-dispatch(8)", (int)len, brace, name);
+	}
+}
+
+static void every_text_and_its_values_stand_in_the_page(void **state)
+{
+	struct config config = {.file = NULL};
+	struct buf page = BUF_INIT(1 << 20);
+	struct error error;
+
+	(void)state;
+	assert_int_equal(fd_read_file("man/man8/tg-dispatch.8", &page, &error), 0);
+	for (int id = 0; id < TEXT_COUNT; id++)
+		check_line_of_page(
+		    buf_text(&page), text_name((enum text_id)id), text_get(&config, (enum text_id)id));
+	buf_free(&page);
 }
 
 static void durations_are_in_words(void **state)
@@ -833,7 +869,7 @@ static void what_is_malformed_or_unknown_is_acknowledged(void **state)
 
 static void texts_can_be_replaced(void **state)
 {
-	struct config_text texts[] = {{"start_linked", "Hallo {user}!"}, {"help_whoami", "wer"}};
+	struct config_text texts[] = {{"start_linked", "Hallo {user}!", 1}, {"help_whoami", "wer", 2}};
 	struct fixture *f = *state;
 
 	f->config.texts = texts;
@@ -923,6 +959,7 @@ int main(void)
 	    cmocka_unit_test(values_and_monospace_are_filled_in),
 	    cmocka_unit_test(a_text_that_does_not_fit_is_an_error),
 	    cmocka_unit_test(every_text_has_a_name_and_a_default),
+	    cmocka_unit_test(every_text_and_its_values_stand_in_the_page),
 	    cmocka_unit_test(durations_are_in_words),
 	    cmocka_unit_test(lines_are_cut_capped_and_counted),
 	    cmocka_unit_test_setup_teardown(

@@ -232,8 +232,10 @@ static void an_answer_of_a_key_service_is_a_user_a_no_or_nothing(void **state)
 
 static void a_deletion_says_what_to_do_where_it_fails(void **state)
 {
-	struct config silent = {.texts = &(struct config_text){"link_undeleted", ""}, .texts_count = 1};
-	struct config config = {.texts = &(struct config_text){"link_undeleted", "do it"}, .texts_count = 1};
+	struct config silent = {
+	    .texts = &(struct config_text){.name = "link_undeleted", .text = ""}, .texts_count = 1};
+	struct config config = {
+	    .texts = &(struct config_text){.name = "link_undeleted", .text = "do it"}, .texts_count = 1};
 	struct update update = {.chat = -5, .thread = 3, .message_id = 7};
 	struct json_object *calls = json_object_new_array();
 	struct error error;

@@ -133,7 +133,7 @@ static void a_menu_is_told_once_and_again_when_it_changes(void **state)
 	assert_string_equal(work(f, 0), PRIVATE_MENU GROUP_MENU);
 	menus_restart(f->menus);
 	assert_string_equal(work(f, 10), "");
-	f->texts[0] = (struct config_text){"help_help", "Hilfe"};
+	f->texts[0] = (struct config_text){.name = "help_help", .text = "Hilfe"};
 	f->config.texts = f->texts;
 	f->config.texts_count = 1;
 	assert_string_equal(work(f, 20), "");

@@ -116,7 +116,10 @@ static void each_mistake_of_a_table_is_told(void **state)
 	       "text: {exec: [/gone]}\n"
 	       "files: {access: operator, script: x}\n"
 	       "access: {operators: []}\n"
-	       "sessions: [{name: s, command: [/bin/up]}]\n",
+	       "sessions: [{name: s, command: [/bin/up]}]\n"
+	       "texts:\n"
+	       "  access_denied: No.\n"
+	       "  acess_denied: No.\n",
 	    3,
 	    "3: commands: start: it is built in; give the row another name\n"
 	    "3: commands: start: /bin/gone cannot be run: it is gone\n"
@@ -127,7 +130,8 @@ static void each_mistake_of_a_table_is_told(void **state)
 	    "15: commands: e: header B: /etc/gone: it is gone\n"
 	    "17: callbacks: stop: it is built in; give the row another name\n"
 	    "19: text: /gone cannot be run: it is gone\n"
-	    "20: files: nobody can use it: access.operators is empty\n");
+	    "20: files: nobody can use it: access.operators is empty\n"
+	    "25: texts: acess_denied: there is no text of this name; see tg-dispatch(8)\n");
 }
 
 /* What cannot be read is told once, and the rest is looked at all the same. */
@@ -159,6 +163,19 @@ static void what_cannot_be_read_hides_nothing_else(void **state)
 	    "10: commands: e needs exactly one of http, exec, script, session\n"
 	    "13: text: there is no session \"s\" in sessions\n"
 	    "12: commands: f: /gone cannot be run: it is gone\n");
+}
+
+/* A way that is wrong is not missing, too. */
+static void a_section_that_cannot_be_read_is_told_once(void **state)
+{
+	(void)state;
+	expect("text: assistant\n"
+	       "files: {http: {url: ftp://x/}}\n",
+	    0,
+	    "1: text must be a mapping (key: value)\n"
+	    "2: files.http.url must be a URL such as http://127.0.0.1:8000/path or https://host/path\n");
+	expect("text: {http: {url: http://x/}, comand: x}\n", 0, "1: unknown key \"comand\" in text\n");
+	expect("text: {}\nfiles:\n", 0, "");
 }
 
 static void a_table_is_printed_in_columns(void **state)
@@ -199,6 +216,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(each_mistake_of_a_table_is_told),
+	    cmocka_unit_test(a_section_that_cannot_be_read_is_told_once),
 	    cmocka_unit_test(what_cannot_be_read_hides_nothing_else),
 	    cmocka_unit_test(a_table_is_printed_in_columns),
 	};
