@@ -8,6 +8,7 @@
 
 #include "json.h"
 #include "num.h"
+#include "texts.h"
 #include "qr.h"
 
 /* What a person should know stands beside what a program may read. */
@@ -149,7 +150,7 @@ int command_start(
 {
 	struct submit_answer answer;
 	const char *url = NULL;
-	char words[WORDS_MAX_BYTES], lifetime[CELL_BYTES];
+	char words[WORDS_MAX_BYTES], lifetime[TEXT_DURATION_BYTES];
 	int result =
 	    ask_post(socket_path, "/api/telegram/start", json_object_new_object(), options, &answer, error);
 
@@ -162,8 +163,7 @@ int command_start(
 	if (result == 0) {
 		snprintf(words, sizeof words,
 		    "Open this on your phone, or scan it, and press Start. It works once and for %s.",
-		    num_format_duration(
-			json_int64(answer.body, "expires_in") * 1000, lifetime, sizeof lifetime));
+		    text_duration(json_int64(answer.body, "expires_in") * 1000, lifetime));
 		tell(options, words);
 	}
 	submit_answer_free(&answer);

@@ -10,6 +10,7 @@ DISKS = {"system": "/", "temporary": "/tmp"}
 
 class Service(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"  # connections are kept
+    disable_nagle_algorithm = True  # and answer at once
 
     def do_POST(self):
         length = int(self.headers["Content-Length"])

@@ -243,7 +243,7 @@ meet() {
 	run -0 tg-link start --qr
 	[[ ${#lines[@]} -gt 18 && ${lines[1]} =~ ^█+$ && ${lines[4]} == *'▀'* && $output != *$'\e'* ]]
 	run -0 script -qec "stty cols 80; tg-link start" /dev/null </dev/null
-	[[ $output == *$'\e[38;5;231;48;5;16m█'* && $output == *'press Start'*'1m 30s'* ]]
+	[[ $output == *$'\e[38;5;231;48;5;16m█'* && $output == *'press Start'*'for 90 seconds.'* ]]
 	run -0 script -qec "stty cols 30; tg-link start" /dev/null </dev/null
 	[[ $output == *'too narrow for a QR code'* && $output != *'█'* ]]
 	[[ $(tg-link -q start | wc -l) == 1 ]]

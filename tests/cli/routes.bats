@@ -187,11 +187,13 @@ tg-dispatch: $DIR/t.yaml:11: commands: web: header X-Key: $DIR/secret: others ca
 callbacks:\n  - {action: run, exec: [/bin/true]}\n' >"$DIR/t.yaml"
 	run --separate-stderr -78 tg-dispatch --check -c "$DIR/t.yaml"
 	[[ -z $output && $(sed "s|.*$DIR/t.yaml:||; s/:.*//" <<<"$stderr" | paste -sd ' ') == '4 5 2 7' ]]
-	# The examples of the sample are rows.
-	sed -E 's/^#( +- \{command: (uptime|report))/\1/; s/^commands: \[\] +#.*/commands:/' "$TREE/etc/tgtools.yaml" >"$DIR/t.yaml"
-	run --separate-stderr tg-dispatch --check -c "$DIR/t.yaml"
+	# The examples of the sample are rows, all of them.
+	sed -E 's/^#(  .*)$/\1/; s/^([a-z_]+): (\[\]|\{\})( *#.*)?$/\1:/' "$TREE/etc/tgtools.yaml" >"$DIR/t.yaml"
+	run --separate-stderr -78 tg-dispatch --check -c "$DIR/t.yaml"
 	grep -qE '^/uptime .* operator +1m +exec /usr/bin/uptime -p' <<<"$output"
 	grep -qE '^/report .* linked +1m +script report.py' <<<"$output"
+	grep -qE '^/disks +private,group +%staff +3s +POST http://disks/ at /run/disks.sock$' <<<"$output"
+	never grep -v 'runs no sessions$' <<<"$stderr"
 	# The service starts with a row that does not work, and says so.
 	start_sim
 	write_config "commands: [{command: gone, description: Gone, exec: [$DIR/gone]}]"
