@@ -309,10 +309,12 @@ enum link_word link_read_answer(struct json_object *answer, char user[STORE_USER
 	struct json_object *body = NULL;
 	const char *name;
 
+	/* What is no JSON is not from the service, but from what stands before it. */
+	if (!json_object_object_get_ex(answer, "body", &body))
+		return LINK_WORD_AWAY;
 	if (status == 401 || status == 403 || status == 404)
 		return LINK_WORD_INVALID;
-	if (status != 200 || !json_object_object_get_ex(answer, "body", &body) ||
-	    !json_object_is_type(body, json_type_object))
+	if (status != 200 || !json_object_is_type(body, json_type_object))
 		return LINK_WORD_AWAY;
 	name = json_text(body, "username");
 	if (name == NULL)

@@ -39,7 +39,7 @@ bool link_holds_secret(struct json_object *update);
 /* What a key service has answered, as struct awaited has it. */
 enum link_word {
 	LINK_WORD_AWAY,	   /* no answer, or none that says anything about the key */
-	LINK_WORD_INVALID, /* 401, 403, 404 */
+	LINK_WORD_INVALID, /* 401, 403, 404, with JSON */
 	LINK_WORD_USER,	   /* the key is that of user */
 };
 enum link_word link_read_answer(struct json_object *answer, char user[STORE_USER_BYTES]);

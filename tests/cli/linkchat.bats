@@ -219,10 +219,11 @@ start_key_service() {
 		        kind = body["api_key"].split("-")[0]
 		        if kind == "hang":
 		            time.sleep(30)
-		        status = {"wrong": 401, "gone": 404, "broken": 500}.get(kind, 200)
+		        status = {"wrong": 401, "gone": 404, "proxy": 404, "broken": 500}.get(kind, 200)
 		        answer = {"good": {"username": user, "role": "x"}, "nobody": {"user": "no-such-account"},
+		                  "wrong": {"error": "no"}, "gone": {},
 		                  "empty": {}}.get(kind, "rubbish")
-		        data = json.dumps(answer).encode() if kind != "text" else b"hello"
+		        data = json.dumps(answer).encode() if kind not in ("text", "proxy") else b"hello"
 		        self.send_response(status)
 		        self.send_header("Content-Length", str(len(data)))
 		        self.end_headers()
@@ -253,7 +254,7 @@ keys: {http: \"http://127.0.0.1:$(<"$DIR/service.port")/check\", timeout: 1s,
 	wait_until 5 deleted 1 "$id"
 	[[ -z $(said 1) ]]
 	wait_chat 1 'cannot be checked right now'
-	for kind in broken text empty list; do
+	for kind in broken text empty list proxy; do
 		try 2 "$kind$end" 'cannot be checked right now'
 	done
 	try 2 "nobody$end" 'may not use this'

@@ -190,8 +190,11 @@ static void an_answer_of_a_key_service_is_a_user_a_no_or_nothing(void **state)
 	    {"{'status':200,'body':{'user':'alice','role':'x'}}", LINK_WORD_USER},
 	    {"{'status':200,'body':{'username':'alice','user':'bob'}}", LINK_WORD_USER},
 	    {"{'status':401,'body':{'error':'no'}}", LINK_WORD_INVALID},
-	    {"{'status':403,'text':'no'}", LINK_WORD_INVALID},
-	    {"{'status':404}", LINK_WORD_INVALID},
+	    {"{'status':403,'body':'no'}", LINK_WORD_INVALID},
+	    {"{'status':404,'body':{}}", LINK_WORD_INVALID},
+	    /* The page of a proxy whose service is gone, or which does not let us through. */
+	    {"{'status':401}", LINK_WORD_AWAY},
+	    {"{'status':404,'text':'<html>'}", LINK_WORD_AWAY},
 	    {"{'status':400,'body':{'username':'alice'}}", LINK_WORD_AWAY},
 	    {"{'status':201,'body':{'username':'alice'}}", LINK_WORD_AWAY},
 	    {"{'status':302}", LINK_WORD_AWAY},
