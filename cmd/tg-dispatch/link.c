@@ -77,14 +77,43 @@ static bool has_own_key(const char *text)
 	return at != NULL;
 }
 
+struct search {
+	bool (*is_wanted)(const char *text);
+	bool found;
+};
+
+static int look_at(struct json_object *object, int flags, struct json_object *parent, const char *key,
+    size_t *index, void *context)
+{
+	struct search *search = context;
+
+	(void)flags;
+	(void)parent;
+	(void)key;
+	(void)index;
+	if (json_object_is_type(object, json_type_string))
+		search->found = search->is_wanted(json_object_get_string(object));
+	return search->found ? JSON_C_VISIT_RETURN_STOP : JSON_C_VISIT_RETURN_CONTINUE;
+}
+
+/* Whether any text in it is wanted. */
+static bool has_text(struct json_object *object, bool (*is_wanted)(const char *text))
+{
+	struct search search = {.is_wanted = is_wanted};
+
+	return json_c_visit(object, 0, look_at, &search) != 0 || search.found;
+}
+
 bool link_carries_key(const struct update *update, const char *bot_name)
 {
 	const char *text = content(update), *rest;
 	struct command_line line;
 
-	if ((update->kind != UPDATE_MESSAGE && update->kind != UPDATE_EDITED) || text == NULL ||
+	if ((update->kind != UPDATE_MESSAGE && update->kind != UPDATE_EDITED) ||
 	    update->chat_type == CHAT_OTHER)
 		return false;
+	if (text == NULL)
+		return update->rich != NULL && has_text(update->rich, has_own_key);
 	rest = behind_link(text, &line);
 	if (rest == NULL)
 		return has_own_key(text);
@@ -96,9 +125,12 @@ bool link_carries_key(const struct update *update, const char *bot_name)
 bool link_find_key(const char *text, char key[LINK_KEY_BYTES])
 {
 	struct command_line line;
-	const char *rest = is_own_key(text) ? text : behind_link(text, &line);
+	const char *rest;
 	size_t len;
 
+	if (text == NULL)
+		return false;
+	rest = is_own_key(text) ? text : behind_link(text, &line);
 	if (rest == NULL)
 		return false;
 	rest += strspn(rest, white_space);
@@ -141,23 +173,9 @@ static bool is_secret(const char *text)
 	return has_own_key(text) || link_find_token(text, token);
 }
 
-static int look_for_secret(struct json_object *object, int flags, struct json_object *parent, const char *key,
-    size_t *index, void *found)
-{
-	(void)parent;
-	(void)key;
-	(void)index;
-	if (flags != JSON_C_VISIT_SECOND && json_object_is_type(object, json_type_string) &&
-	    is_secret(json_object_get_string(object)))
-		*(bool *)found = true;
-	return *(bool *)found ? JSON_C_VISIT_RETURN_STOP : JSON_C_VISIT_RETURN_CONTINUE;
-}
-
 bool link_holds_secret(struct json_object *update)
 {
-	bool found = false;
-
-	return json_c_visit(update, 0, look_for_secret, &found) != 0 || found;
+	return has_text(update, is_secret);
 }
 
 /* ---- deleting them ---- */

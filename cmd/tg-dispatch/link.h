@@ -18,15 +18,16 @@
 /*
  * Whether the message, new or edited, with or without a file, may hold a key and is for this bot: it starts
  * with /link and anything behind it, in a private chat whoever that is addressed to, in a group as in
- * route_update; or a key of ours stands anywhere in it. It goes to link_key_row then, before any other route,
- * and is deleted in every case.
+ * route_update; or a key of ours stands anywhere in its text. It goes to link_key_row then, before any other
+ * route, and is deleted in every case.
  */
 bool link_carries_key(const struct update *update, const char *bot_name);
 
 /* The row of such messages. */
 extern const struct command link_key_row;
 
-/* The key in a text that link_carries_key found; false: there is none of the form that keys have. */
+/* The key in a text that link_carries_key found; NULL: it has none. False: there is none of the form that
+ * keys have. */
 enum { LINK_KEY_BYTES = STORE_APIKEY_FORM_MAX + 1 };
 bool link_find_key(const char *text, char key[LINK_KEY_BYTES]);
 

@@ -188,6 +188,7 @@ static int read_message(struct json_object *message, struct update *update, stru
 	    json_get_text(message, "caption", &update->caption, error) < 0 ||
 	    read_date(message, "date", update, error) != 0)
 		return -1;
+	(void)json_object_object_get_ex(message, "rich_message", &update->rich);
 	update->is_content = has_content(message);
 	if (update->text == NULL)
 		read_file(message, &update->file);

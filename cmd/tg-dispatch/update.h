@@ -49,6 +49,7 @@ struct update {
 	const char *text;		      /* borrowed from the object; NULL: none */
 	struct json_object *entities;	      /* of the text: an array; borrowed; NULL: none */
 	const char *caption;		      /* of a file; borrowed; NULL: none */
+	struct json_object *rich;	      /* a text with its form (RichMessage); borrowed; NULL: none */
 	struct update_file file;
 	int64_t date_ms;      /* when it was written, or edited, to the second; 0: not told, as of a tap */
 	int64_t message_id;   /* of the message, or that the button is at; 0: not told, or out of reach */

@@ -85,6 +85,22 @@ static void a_key_is_seen_whatever_stands_around_it(void **state)
 	assert_false(carries(UPDATE_MESSAGE, CHAT_PRIVATE, NULL, NULL));
 }
 
+static void a_key_is_seen_in_a_text_with_its_form(void **state)
+{
+	struct update update = {.kind = UPDATE_MESSAGE, .chat_type = CHAT_GROUP};
+	char key[LINK_KEY_BYTES];
+
+	(void)state;
+	update.rich = json_tokener_parse(
+	    "{\"blocks\":[{\"type\":\"paragraph\",\"text\":[\"my key: \",{\"text\":\"" OWN_KEY "\"},7]}]}");
+	assert_true(link_carries_key(&update, "OurBot"));
+	assert_false(link_find_key(NULL, key));
+	json_object_put(update.rich);
+	update.rich = json_tokener_parse("{\"blocks\":[{\"text\":\"/link tgk_\"}]}");
+	assert_false(link_carries_key(&update, "OurBot"));
+	json_object_put(update.rich);
+}
+
 /* What hides behind a channel, or speaks as one, is shown as a bot. */
 static void a_key_goes_before_any_other_route(void **state)
 {
@@ -257,6 +273,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_key_is_seen_whatever_stands_around_it),
+	    cmocka_unit_test(a_key_is_seen_in_a_text_with_its_form),
 	    cmocka_unit_test(a_key_goes_before_any_other_route),
 	    cmocka_unit_test(a_key_has_20_to_100_characters_and_stands_alone),
 	    cmocka_unit_test(a_token_is_what_start_carries),
