@@ -1,6 +1,5 @@
 #include "clock.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -22,36 +21,13 @@ int64_t clock_monotonic_ms(void)
 	return read_ms(CLOCK_MONOTONIC);
 }
 
-/* Milliseconds since the second began, also before 1970. */
-static int part_ms(int64_t wall_ms)
-{
-	int rest = (int)(wall_ms % 1000);
-
-	return rest < 0 ? rest + 1000 : rest;
-}
-
-static size_t format_seconds(int64_t wall_ms, char text[CLOCK_TEXT_BYTES])
+char *clock_format(int64_t wall_ms, char text[CLOCK_TEXT_BYTES])
 {
 	time_t seconds = (time_t)(wall_ms / 1000 - (wall_ms % 1000 < 0));
 	struct tm parts;
 
 	gmtime_r(&seconds, &parts);
-	return strftime(text, CLOCK_TEXT_BYTES - 6, "%Y-%m-%dT%H:%M:%S", &parts);
-}
-
-char *clock_format(int64_t wall_ms, char text[CLOCK_TEXT_BYTES])
-{
-	size_t used = format_seconds(wall_ms, text);
-
-	snprintf(text + used, CLOCK_TEXT_BYTES - used, "Z");
-	return text;
-}
-
-char *clock_format_ms(int64_t wall_ms, char text[CLOCK_TEXT_BYTES])
-{
-	size_t used = format_seconds(wall_ms, text);
-
-	snprintf(text + used, CLOCK_TEXT_BYTES - used, ".%03dZ", part_ms(wall_ms));
+	strftime(text, CLOCK_TEXT_BYTES, "%Y-%m-%dT%H:%M:%SZ", &parts);
 	return text;
 }
 

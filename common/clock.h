@@ -19,7 +19,4 @@ char *clock_format(int64_t wall_ms, char text[CLOCK_TEXT_BYTES]);
 /* Reads what clock_format writes. 0, or -1 where text is no such time. */
 int clock_parse(const char *text, int64_t *wall_ms);
 
-/* The same with milliseconds, "2026-01-31T08:00:00.123Z". */
-char *clock_format_ms(int64_t wall_ms, char text[CLOCK_TEXT_BYTES]);
-
 #endif

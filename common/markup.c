@@ -35,11 +35,6 @@ int markup_format_parse(const char *name, enum markup_format *format)
 	return -1;
 }
 
-const char *markup_format_name(enum markup_format format)
-{
-	return formats[format];
-}
-
 static bool has_prefix(const char *text, const char *prefix)
 {
 	return strncasecmp(text, prefix, strlen(prefix)) == 0;

@@ -25,7 +25,6 @@ enum markup_format { MARKUP_TEXT, MARKUP_MARKDOWN, MARKUP_HTML, MARKUP_PRE };
 
 /* By name, in any case: "text", "markdown", "html", "pre". -1: none of them. */
 int markup_format_parse(const char *name, enum markup_format *format);
-const char *markup_format_name(enum markup_format format);
 
 /*
  * Parses any bytes; initialises *rich, finished (rich_finish). language (may be NULL) is that of MARKUP_PRE.

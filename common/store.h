@@ -121,7 +121,6 @@ int store_links_version(struct store_txn *txn, int64_t *version, struct error *e
 #define STORE_MENU_PRIVATE (INT64_C(1) << 62) /* of all private chats */
 #define STORE_MENU_GROUPS (STORE_MENU_PRIVATE + 1)
 
-int store_menu_get(struct store_txn *txn, int64_t chat, int64_t *hash, struct error *error);
 int store_menu_put(struct store_txn *txn, int64_t chat, int64_t hash, struct error *error);
 int store_menu_remove(struct store_txn *txn, int64_t chat, struct error *error);
 typedef void store_menu_fn(void *context, int64_t chat, int64_t hash);

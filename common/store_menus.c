@@ -1,21 +1,5 @@
 #include "store_internal.h"
 
-int store_menu_get(struct store_txn *txn, int64_t chat, int64_t *hash, struct error *error)
-{
-	struct store_key key;
-	MDB_val value;
-	int found;
-
-	chat_key(&key, chat);
-	found = table_get(txn, TABLE_MENUS, &key, &value, error);
-	if (found != 1)
-		return found;
-	if (value.mv_size != INT_BYTES)
-		return store_damaged(error, "menu");
-	*hash = int64_read(value.mv_data);
-	return 1;
-}
-
 int store_menu_put(struct store_txn *txn, int64_t chat, int64_t hash, struct error *error)
 {
 	unsigned char record[INT_BYTES];

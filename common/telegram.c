@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "json.h"
-#include "secret.h"
 #include "xalloc.h"
 
 enum {
@@ -369,9 +368,4 @@ int64_t telegram_backoff_ms(int64_t attempts, double jitter)
 	if (wait > BACKOFF_MAX_MS)
 		wait = BACKOFF_MAX_MS;
 	return wait - (int64_t)((double)wait / 2 * jitter);
-}
-
-bool telegram_is_token(const char *text)
-{
-	return secret_is_token(text);
 }

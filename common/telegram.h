@@ -80,7 +80,4 @@ void telegram_reply_free(struct telegram_reply *reply);
  * jitter in [0, 1). */
 int64_t telegram_backoff_ms(int64_t attempts, double jitter);
 
-/* Whether text has the form of a token: 1-20 digits, a colon, 20-100 of A-Za-z0-9_-. */
-bool telegram_is_token(const char *text);
-
 #endif

@@ -102,18 +102,15 @@ static void make_label(const char *prefix, const char *text, struct buf *label)
 }
 
 /* Telegram refuses the whole message for an address that it does not take. */
-static bool is_button_url(const char *url)
+bool answer_is_url(const char *url, const char *const *schemes)
 {
-	static const char *const schemes[] = {"https://", "http://", "tg://", NULL};
-	const char *const *scheme = schemes;
-
 	for (const unsigned char *c = (const unsigned char *)url; *c != '\0'; c++) {
 		if (*c <= ' ' || *c == 0x7f)
 			return false;
 	}
-	while (*scheme != NULL && strncasecmp(url, *scheme, strlen(*scheme)) != 0)
-		scheme++;
-	return *scheme != NULL && strlen(url) <= ANSWER_URL_MAX_BYTES && markup_is_url(url);
+	while (*schemes != NULL && strncasecmp(url, *schemes, strlen(*schemes)) != 0)
+		schemes++;
+	return *schemes != NULL && strlen(url) <= ANSWER_URL_MAX_BYTES && markup_is_url(url);
 }
 
 static int count_button(struct payload *payload, struct json_object *row, struct error *error)
@@ -131,9 +128,10 @@ static int count_button(struct payload *payload, struct json_object *row, struct
 static int add_url_button(
     struct payload *payload, struct json_object *row, const char *label, const char *url, struct error *error)
 {
+	static const char *const schemes[] = {"https://", "http://", "tg://", NULL};
 	struct json_object *button;
 
-	if (!is_button_url(url))
+	if (!answer_is_url(url, schemes))
 		return error_set(error, ERROR_INPUT,
 		    "the \"url\" of a button is not one of http, https or tg that Telegram takes");
 	if (count_button(payload, row, error) != 0)

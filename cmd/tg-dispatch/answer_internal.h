@@ -41,6 +41,9 @@ void payload_free(struct payload *payload);
  * them is no text. */
 int payload_text(struct json_object *object, const char *const *keys, const char **text, struct error *error);
 
+/* Whether url begins with one of schemes (NULL-terminated, "https://") and is one that Telegram takes. */
+bool answer_is_url(const char *url, const char *const *schemes);
+
 /* The rows of "buttons" below the others; prefix stands before what they say. */
 int payload_add_buttons(struct answer *answer, struct json_object *object, const char *prefix,
     struct payload *payload, struct error *error);

@@ -315,11 +315,6 @@ static void owner_of(const struct request *request, char owner[OWNER_BYTES])
 	snprintf(owner, OWNER_BYTES, "chat:%lld", (long long)request->update->chat);
 }
 
-static const char *account_of(const struct request *request)
-{
-	return request->caller->linked ? request->caller->link.user : "";
-}
-
 static bool is_private(const struct request *request)
 {
 	return request->update->chat_type == CHAT_PRIVATE;
@@ -338,7 +333,7 @@ static int keep(
 	if (request->command != NULL)
 		json_put_text(kept, "access", request->command->access);
 	if (is_private(request))
-		json_put_text(kept, "user", account_of(request));
+		json_put_text(kept, "user", request_user(request));
 	json_object_object_add(kept, "list", json_object_get(object));
 	line = json_line(kept);
 	if (strlen(line) > STORE_DRAFT_MAX_BYTES)
@@ -392,7 +387,7 @@ static bool may_see(const struct request *request, struct json_object *kept)
 {
 	const char *user = json_text(kept, "user"), *access = json_text(kept, "access");
 
-	if (user != NULL && strcmp(user, account_of(request)) != 0)
+	if (user != NULL && strcmp(user, request_user(request)) != 0)
 		return false;
 	return access == NULL || access_check(access, request->caller, request->config) == ACCESS_ALLOWED;
 }

@@ -14,20 +14,11 @@
 static const char *const picture_keys[] = {"photo", "url", "base64", "data", NULL};
 static const char *const caption_keys[] = {"caption", "content", "text", NULL};
 
-static bool has_prefix(const char *text, const char *prefix)
-{
-	return strncasecmp(text, prefix, strlen(prefix)) == 0;
-}
-
 static bool is_web_address(const char *text)
 {
-	if (!has_prefix(text, "https://") && !has_prefix(text, "http://"))
-		return false;
-	for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
-		if (*c <= ' ' || *c == 0x7f)
-			return false;
-	}
-	return strlen(text) <= ANSWER_URL_MAX_BYTES && markup_is_url(text);
+	static const char *const schemes[] = {"https://", "http://", NULL};
+
+	return answer_is_url(text, schemes);
 }
 
 /* How the name of a file of these bytes ends; NULL: they are no picture that Telegram shows. */
@@ -78,7 +69,8 @@ static int decode(const char *text, int64_t max_bytes, unsigned char **data, siz
 static int keep(struct answer *answer, const char *text, char **url, struct error *error)
 {
 	const struct request *request = answer->request;
-	const char *comma = has_prefix(text, "data:") ? strchr(text, ',') : NULL, *suffix;
+	const char *comma = strncasecmp(text, "data:", strlen("data:")) == 0 ? strchr(text, ',') : NULL,
+		   *suffix;
 	unsigned char *data = NULL;
 	char *name, *path = NULL;
 	size_t len;

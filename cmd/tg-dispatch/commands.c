@@ -198,6 +198,11 @@ const char *format_date(int64_t wall_ms, char text[DATE_TEXT_BYTES])
 	return text;
 }
 
+const char *request_user(const struct request *request)
+{
+	return request->caller->linked ? request->caller->link.user : "";
+}
+
 int request_say(
     struct request *request, enum text_id text, const struct text_value *values, struct error *error)
 {

@@ -123,6 +123,9 @@ struct command_table {
 const struct command *table_command(const struct command_table *table, const char *name);
 const struct command *table_tap(const struct command_table *table, const char *action, size_t len);
 
+/* The account of the one who wrote; "": somebody without a link. */
+const char *request_user(const struct request *request);
+
 /* Sends a text of the table in texts.h. */
 int request_say(
     struct request *request, enum text_id text, const struct text_value *values, struct error *error);

@@ -14,6 +14,7 @@
 #include "log.h"
 #include "reply.h"
 #include "script.h"
+#include "scripts.h"
 
 enum {
 	OWN_KEY_LENGTH = STORE_APIKEY_BYTES - 1,
@@ -604,22 +605,12 @@ static int say_status(struct request *request, const struct numbers *numbers, st
 	return result;
 }
 
-/* Whether the scripts are still to be listed; meanwhile the chat may have become that of another account. */
-static bool must_wait(const struct request *request)
-{
-	return request->running != NULL &&
-	       (request->awaited == NULL || strcmp(request->awaited->user, request->caller->link.user) != 0);
-}
-
 int link_status(struct request *request, struct error *error)
 {
 	struct numbers numbers = {.now_ms = request->now_ms};
 
-	if (must_wait(request)) {
-		request->wish->kind = WISH_LIST;
-		snprintf(request->wish->user, sizeof request->wish->user, "%s", request->caller->link.user);
+	if (request->running != NULL && scripts_must_wait(request))
 		return 0;
-	}
 	count_scripts(request, &numbers);
 	if (count_keys(request, &numbers, error) != 0)
 		return -1;

@@ -91,11 +91,8 @@ static void find_entries(const struct request *request, struct entries *entries)
 	}
 }
 
-/*
- * Has the scripts listed; the handler is called again then. False: they are there, or never will be.
- * Meanwhile the chat may have become that of another account.
- */
-static bool must_wait(struct request *request)
+/* Meanwhile the chat may have become that of another account. */
+bool scripts_must_wait(struct request *request)
 {
 	if (request->awaited != NULL && request->awaited->kind == WISH_LIST &&
 	    strcmp(request->awaited->user, request->caller->link.user) == 0)
@@ -209,7 +206,7 @@ static int list_page(struct request *request, size_t page, struct error *error)
 
 	if (request->running == NULL)
 		return say_away(request, error);
-	if (must_wait(request))
+	if (scripts_must_wait(request))
 		return 0;
 	/* Who has none, or may have none, can still run those of the server. */
 	find_entries(request, &entries);
@@ -251,12 +248,6 @@ static int say_about(
 	return request_answer(request, text, values, error);
 }
 
-/* "": somebody without a link. */
-static const char *user_of(const struct request *request)
-{
-	return request->caller->linked ? request->caller->link.user : "";
-}
-
 static void fill_job(
     const struct request *request, const char *name, enum scripts_kind kind, struct store_job *job)
 {
@@ -269,7 +260,7 @@ static void fill_job(
 	    .started_ms = request->now_ms};
 	if (request->caller->linked && link->chat != request->update->chat)
 		job->link_chat = link->chat;
-	snprintf(job->user, sizeof job->user, "%s", user_of(request));
+	snprintf(job->user, sizeof job->user, "%s", request_user(request));
 	snprintf(job->script, sizeof job->script, "%s", name);
 }
 
@@ -379,7 +370,7 @@ static int run_own(struct request *request, const char *name, struct error *erro
 	struct entries entries;
 	int result;
 
-	if (must_wait(request))
+	if (scripts_must_wait(request))
 		return 0;
 	if (request->awaited->answer == NULL)
 		return say_away(request, error);
@@ -477,7 +468,7 @@ static size_t own_jobs(const struct request *request, const struct store_job *jo
 {
 	if (request->running == NULL)
 		return 0;
-	return running_of(request->running, user_of(request), request->update->chat, jobs);
+	return running_of(request->running, request_user(request), request->update->chat, jobs);
 }
 
 static void add_stop_button(
@@ -605,7 +596,7 @@ int scripts_stop_button(struct request *request, struct error *error)
 		job = running_find(request->running, id);
 	if (job == NULL)
 		return say_about(request, TEXT_STOP_OVER, "", "over", error);
-	if (!running_is_of(job, user_of(request), request->update->chat))
+	if (!running_is_of(job, request_user(request), request->update->chat))
 		return say_about(request, TEXT_BUTTON_GONE, "", "gone", error);
 	return stop(request, job, error);
 }

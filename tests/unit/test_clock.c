@@ -14,27 +14,25 @@ static void test_format(void **state)
 {
 	static const struct {
 		int64_t ms;
-		const char *seconds, *milliseconds;
+		const char *text;
 	} cases[] = {
-	    {0, "1970-01-01T00:00:00Z", "1970-01-01T00:00:00.000Z"},
-	    {INT64_C(1769846400123), "2026-01-31T08:00:00Z", "2026-01-31T08:00:00.123Z"},
-	    {INT64_C(1709164799999), "2024-02-28T23:59:59Z", "2024-02-28T23:59:59.999Z"},
-	    {INT64_C(1709164800000), "2024-02-29T00:00:00Z", "2024-02-29T00:00:00.000Z"},
-	    {INT64_C(4102444800007), "2100-01-01T00:00:00Z", "2100-01-01T00:00:00.007Z"},
-	    {-1, "1969-12-31T23:59:59Z", "1969-12-31T23:59:59.999Z"},
-	    {-1000, "1969-12-31T23:59:59Z", "1969-12-31T23:59:59.000Z"},
-	    {INT64_MAX, "292278994-08-17T07:12:55Z", "292278994-08-17T07:12:55.807Z"},
-	    {INT64_MIN, "-292275055-05-16T16:47:04Z", "-292275055-05-16T16:47:04.192Z"},
+	    {0, "1970-01-01T00:00:00Z"},
+	    {INT64_C(1769846400123), "2026-01-31T08:00:00Z"},
+	    {INT64_C(1709164799999), "2024-02-28T23:59:59Z"},
+	    {INT64_C(1709164800000), "2024-02-29T00:00:00Z"},
+	    {INT64_C(4102444800007), "2100-01-01T00:00:00Z"},
+	    {-1, "1969-12-31T23:59:59Z"},
+	    {-1000, "1969-12-31T23:59:59Z"},
+	    {INT64_MAX, "292278994-08-17T07:12:55Z"},
+	    {INT64_MIN, "-292275055-05-16T16:47:04Z"},
 	};
 	char text[CLOCK_TEXT_BYTES];
 
 	(void)state;
 	setenv("TZ", "Asia/Tokyo", 1);
 	tzset();
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		assert_string_equal(clock_format(cases[i].ms, text), cases[i].seconds);
-		assert_string_equal(clock_format_ms(cases[i].ms, text), cases[i].milliseconds);
-	}
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		assert_string_equal(clock_format(cases[i].ms, text), cases[i].text);
 }
 
 static void test_clocks(void **state)

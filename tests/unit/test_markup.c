@@ -36,7 +36,6 @@ static void formats(void **state)
 	assert_int_equal(format, MARKUP_MARKDOWN);
 	assert_int_equal(markup_format_parse("HTML", &format), 0);
 	assert_int_equal(format, MARKUP_HTML);
-	assert_string_equal(markup_format_name(MARKUP_PRE), "pre");
 	assert_int_equal(markup_format_parse("MarkdownV2", &format), -1);
 }
 
