@@ -1,4 +1,4 @@
-/* The control API under /sim/; sim.h describes it. */
+/* The control API under /sim/; help.c describes it. */
 #ifndef SIM_CONTROL_H
 #define SIM_CONTROL_H
 
