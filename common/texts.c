@@ -35,8 +35,8 @@ static const struct {
 			       "Use /help for the list of commands."},
     [TEXT_UNLINKED] = {"unlinked", "Unlinked from {user}. Notifications no longer arrive here.\n\n"
 				   "Use /start to link this chat again."},
-    [TEXT_PRIVATE_ONLY] = {"private_only", "/{command} works only in a private chat with {bot}, because it "
-					   "is about one person's account. Please write /{command} there."},
+    [TEXT_PRIVATE_ONLY] = {"private_only", "/{command} works only in a private chat with {bot}. Please "
+					   "write /{command} there."},
     [TEXT_GROUP_ONLY] = {"group_only", "/{command} works only in groups."},
     [TEXT_THE_BOT] = {"the_bot", "the bot"},
     [TEXT_ACCESS_DENIED] = {"access_denied", "Access denied. Your Telegram id is `{id}`.\n\n"
