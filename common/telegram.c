@@ -129,6 +129,8 @@ static const struct {
     {400, "message is not modified", TELEGRAM_OK},
     {400, "MESSAGE_NOT_MODIFIED", TELEGRAM_OK},
     {400, "message to delete not found", TELEGRAM_OK},
+    /* Nobody waits for the answer to a tap any more. */
+    {400, "query is too old", TELEGRAM_OK},
 
     {400, "can't parse", TELEGRAM_PLAIN_TEXT},
     {400, "unsupported parse_mode", TELEGRAM_PLAIN_TEXT},
