@@ -64,12 +64,18 @@ struct json_object *menu_commands(const struct command_table *table, const struc
 	return commands;
 }
 
-int64_t menu_hash(struct json_object *commands)
+/* FNV-1a. */
+static uint64_t add_text(uint64_t hash, const char *text)
 {
-	uint64_t hash = 14695981039346656037U; /* FNV-1a */
-
-	for (const char *text = json_line(commands); *text != '\0'; text++)
+	for (; *text != '\0'; text++)
 		hash = (hash ^ (unsigned char)*text) * 1099511628211U;
+	return hash;
+}
+
+int64_t menu_hash(struct json_object *commands, const char *bot_name)
+{
+	uint64_t hash = add_text(add_text(14695981039346656037U, bot_name), json_line(commands));
+
 	return hash != 0 ? (int64_t)hash : 1;
 }
 

@@ -23,8 +23,8 @@ enum { MENU_COMMANDS_MAX = 100, MENU_DESCRIPTION_CHARACTERS = 256 };
 struct json_object *menu_commands(const struct command_table *table, const struct config *config,
     unsigned where, const struct caller *caller);
 
-/* Stands for an array of commands, never 0. */
-int64_t menu_hash(struct json_object *commands);
+/* Stands for an array of commands of a bot, never 0. */
+int64_t menu_hash(struct json_object *commands, const char *bot_name);
 
 /*
  * The call that tells Telegram, or takes back where commands is NULL. chat is one, or STORE_MENU_PRIVATE or

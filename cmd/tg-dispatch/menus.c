@@ -26,7 +26,8 @@ struct menus {
 	size_t saved;	    /* before that all is remembered */
 	int64_t version;    /* of the links that were looked at */
 	int64_t links_at_ms, all_at_ms;
-	int64_t base_hash; /* of the menu of all private chats */
+	int64_t base_hash;		 /* of the menu of all private chats */
+	char bot_name[STORE_USER_BYTES]; /* whose menus they are: another bot has none yet */
 };
 
 struct menus *menus_new(void)
@@ -122,20 +123,23 @@ static int begin(struct menus *menus, struct store_txn *txn, const struct dispat
 {
 	char bot_name[STORE_USER_BYTES] = "";
 	struct json_object *base;
+	bool is_same;
 	int64_t version;
 
 	/* Before it is known, nobody has reached Telegram. */
 	if (store_bot_name_get(txn, bot_name, error) < 0 || store_links_version(txn, &version, error) != 0)
 		return -1;
 	menus->links_at_ms = now_ms + (bot_name[0] != '\0' ? MENUS_LINKS_MS : MENUS_UPDATE_MS);
-	if (bot_name[0] == '\0' || (version == menus->version && now_ms < menus->all_at_ms))
+	is_same = version == menus->version && strcmp(bot_name, menus->bot_name) == 0;
+	if (bot_name[0] == '\0' || (is_same && now_ms < menus->all_at_ms))
 		return 0;
 	if (find_items(menus, txn, error) != 0) {
 		menus->count = menus->next = 0;
 		return -1;
 	}
+	memcpy(menus->bot_name, bot_name, sizeof menus->bot_name);
 	base = base_commands(dispatch, CHAT_PRIVATE);
-	menus->base_hash = menu_hash(base);
+	menus->base_hash = menu_hash(base, bot_name);
 	json_object_put(base);
 	menus->version = version;
 	menus->all_at_ms = now_ms + MENUS_ALL_MS;
@@ -160,7 +164,7 @@ static struct json_object *commands_of_chat(
 	}
 	commands = menu_commands(dispatch->table, dispatch->config, CHAT_PRIVATE, &caller);
 	*unsure = commands == NULL;
-	if (commands != NULL && menu_hash(commands) == menus->base_hash) {
+	if (commands != NULL && menu_hash(commands, menus->bot_name) == menus->base_hash) {
 		json_object_put(commands);
 		return NULL;
 	}
@@ -192,7 +196,7 @@ static void look_at(
 {
 	bool unsure;
 	struct json_object *commands = commands_of(menus, dispatch, item, &unsure);
-	int64_t hash = commands != NULL ? menu_hash(commands) : 0;
+	int64_t hash = commands != NULL ? menu_hash(commands, menus->bot_name) : 0;
 
 	if (!unsure && hash != item->hash) {
 		tell(item, commands, out);

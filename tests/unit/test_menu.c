@@ -182,6 +182,20 @@ static void what_has_not_left_is_told_again(void **state)
 	assert_string_equal(work(f, 0), "");
 }
 
+/* The store outlives a token that is replaced by that of another bot. */
+static void another_bot_is_told_all(void **state)
+{
+	struct fixture *f = *state;
+	struct store_txn *txn;
+
+	assert_string_equal(work(f, 0), PRIVATE_MENU GROUP_MENU);
+	assert_int_equal(store_begin(f->dispatch.store, &txn, &f->error), 0);
+	assert_int_equal(store_bot_name_set(txn, "new_bot", &f->error), 0);
+	assert_int_equal(store_commit(txn, &f->error), 0);
+	assert_string_equal(work(f, MENUS_LINKS_MS), PRIVATE_MENU GROUP_MENU);
+	assert_string_equal(work(f, MENUS_ALL_MS * 2), "");
+}
+
 static void many_chats_are_looked_at_a_few_at_a_time(void **state)
 {
 	struct fixture *f = *state;
@@ -227,6 +241,7 @@ int main(void)
 	    TEST(a_menu_is_told_once_and_again_when_it_changes),
 	    TEST(who_may_more_has_a_menu_of_his_own_until_he_may_not),
 	    TEST(what_has_not_left_is_told_again),
+	    TEST(another_bot_is_told_all),
 	    TEST(many_chats_are_looked_at_a_few_at_a_time),
 	    TEST(a_menu_is_within_what_telegram_takes),
 	};
