@@ -427,6 +427,9 @@ static int check_route(struct reader *reader, const char *path, const struct con
 	if (ways != 1)
 		return fail(reader, route->line, "%s%s%s needs exactly one of http, exec, script, session",
 		    path, colon, name);
+	if (route->http.url != NULL && route->timeout_ms > CONFIG_SERVICE_TIMEOUT_MS)
+		return fail(reader, route->line, "%s%s%s: timeout of a service must be 10m at most", path,
+		    colon, name);
 	if (route->where.count == 0)
 		return fail(reader, route->line, "%s%s%s has an empty where", path, colon, name);
 	if (check_headers(reader, path, &route->http) != 0)

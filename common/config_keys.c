@@ -137,7 +137,7 @@ static const struct config_table header_table = {
 	    {"method", .set = config_set_method, AT(config_http, method), .fallback = "POST"},               \
 	    {"socket", .need = CONFIG_OPTIONAL, .set = config_set_socket, AT(config_http, socket)},          \
 	    {"timeout", .set = config_set_duration, AT(config_http, timeout_ms), .fallback = (timeout_),     \
-		BETWEEN(CONFIG_SECOND, 10 * CONFIG_MINUTE)},                                                 \
+		BETWEEN(CONFIG_SECOND, CONFIG_SERVICE_TIMEOUT_MS)},                                          \
 	    {"retries", .set = config_set_int, AT(config_http, retries), .fallback = "1", BETWEEN(0, 10)},   \
 	    {"answer_max", .set = config_set_size, AT(config_http, answer_max_bytes), .fallback = "1M",      \
 		BETWEEN(1 << 10, 64 << 20)},                                                                 \

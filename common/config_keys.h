@@ -18,6 +18,7 @@ enum {
 #define CONFIG_SECOND INT64_C(1000)
 #define CONFIG_MINUTE (60 * CONFIG_SECOND)
 #define CONFIG_DAY (24 * 60 * CONFIG_MINUTE)
+#define CONFIG_SERVICE_TIMEOUT_MS (10 * CONFIG_MINUTE) /* at most: meanwhile the chat waits */
 
 /* All the memory of a configuration. */
 struct config_blocks {

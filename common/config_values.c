@@ -192,7 +192,11 @@ int config_set_service_url(struct config_setting *s)
 	int result;
 
 	s->text = plain;
-	result = check_service_url(s);
+	if (strpbrk(plain, "{}") != NULL)
+		result = explain(s,
+		    "may have {chat_id}, {telegram_user_id} and {user} behind the host, and no other braces");
+	else
+		result = check_service_url(s);
 	s->text = whole;
 	free(plain);
 	return result == 0 ? keep(s) : -1;

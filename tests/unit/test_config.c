@@ -529,10 +529,13 @@ static const struct {
 	"1: text.http.headers.value must not contain control characters"},
     {"text: {http: {url: http://a, headers: [{name: content-length, value: '1'}]}}\n",
 	"1: text.http.headers.name cannot be content-length, which every request has"},
-    {"text: {http: {url: 'http://{user}/'}}\n",
-	"1: text.http.url must be a URL such as http://127.0.0.1:8000/path or https://host/path"},
-    {"text: {http: {url: 'http://a/{name}'}}\n",
-	"1: text.http.url must be a URL such as http://127.0.0.1:8000/path or https://host/path"},
+    {"text: {http: {url: 'http://{user}/'}}\n", "1: text.http.url may have {chat_id}, {telegram_user_id} and "
+						"{user} behind the host, and no other braces"},
+    {"text: {http: {url: 'http://a/{name}'}}\n", "1: text.http.url may have {chat_id}, {telegram_user_id} "
+						 "and {user} behind the host, and no other braces"},
+    {"text: {http: {url: http://a}, timeout: 11m}\n", "1: text: timeout of a service must be 10m at most"},
+    {"callbacks:\n  - {action: A, timeout: 1d, http: {url: http://a}}\n",
+	"2: callbacks: A: timeout of a service must be 10m at most"},
     {"text: {http: {url: http://a, method: PUT}}\n", "1: text.http.method must be GET or POST"},
     {"text: {access: linked}\n", "1: text needs exactly one of http, exec, script, session"},
     {"text: {session: s}\n", "1: text: there is no session \"s\" in sessions"},
