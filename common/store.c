@@ -1,6 +1,7 @@
 #include "store_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <sodium.h>
@@ -274,45 +275,84 @@ int table_entries(struct store_txn *txn, enum store_table table, int64_t *entrie
 	return 0;
 }
 
-static int begin(struct store *store, unsigned flags, struct store_txn **result, struct error *error)
+/*
+ * Writers queue for a lock on the file before they take LMDB's robust mutex, for which then nobody sleeps.
+ * The kernel gives a file lock on whoever is killed; of those that sleep for a robust mutex one is woken at a
+ * time, and when that one is killed just after another process took the mutex, the rest sleep on although it
+ * is free.
+ */
+static int lock_writers(const struct store *store, short type)
 {
-	MDB_txn *txn;
-	int code = mdb_txn_begin(store->env, NULL, flags, &txn);
+	struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_len = 1};
+	mdb_filehandle_t fd;
+	int code = mdb_env_get_fd(store->env, &fd);
 
-	if (code == MDB_MAP_RESIZED) {
-		code = mdb_env_set_mapsize(store->env, 0);
-		if (code == 0)
-			code = mdb_txn_begin(store->env, NULL, flags, &txn);
-	}
 	if (code != 0)
+		return code;
+	while (fcntl(fd, F_SETLKW, &lock) != 0) {
+		if (errno != EINTR)
+			return errno;
+	}
+	return 0;
+}
+
+static int begin_txn(struct store *store, unsigned flags, MDB_txn **txn)
+{
+	int code = mdb_txn_begin(store->env, NULL, flags, txn);
+
+	if (code != MDB_MAP_RESIZED)
+		return code;
+	code = mdb_env_set_mapsize(store->env, 0);
+	return code == 0 ? mdb_txn_begin(store->env, NULL, flags, txn) : code;
+}
+
+static int begin(struct store *store, bool writes, struct store_txn **result, struct error *error)
+{
+	int code = writes ? lock_writers(store, F_WRLCK) : 0;
+	MDB_txn *txn;
+
+	if (code != 0)
+		return store_fail(error, code, "lock");
+	code = begin_txn(store, writes ? 0 : MDB_RDONLY, &txn);
+	if (code != 0) {
+		if (writes)
+			(void)lock_writers(store, F_UNLCK);
 		return store_fail(error, code, "begin");
+	}
 	*result = xmalloc(sizeof **result);
-	**result = (struct store_txn){store, txn};
+	**result = (struct store_txn){store, txn, writes};
 	return 0;
 }
 
 int store_begin(struct store *store, struct store_txn **txn, struct error *error)
 {
-	return begin(store, 0, txn, error);
+	return begin(store, true, txn, error);
 }
 
 int store_begin_read(struct store *store, struct store_txn **txn, struct error *error)
 {
-	return begin(store, MDB_RDONLY, txn, error);
+	return begin(store, false, txn, error);
+}
+
+static void end(struct store_txn *txn)
+{
+	if (txn->writes)
+		(void)lock_writers(txn->store, F_UNLCK);
+	free(txn);
 }
 
 int store_commit(struct store_txn *txn, struct error *error)
 {
 	int code = mdb_txn_commit(txn->txn);
 
-	free(txn);
+	end(txn);
 	return code == 0 ? 0 : store_fail(error, code, "commit");
 }
 
 void store_abort(struct store_txn *txn)
 {
 	mdb_txn_abort(txn->txn);
-	free(txn);
+	end(txn);
 }
 
 static int check_directory(const char *directory, struct error *error)

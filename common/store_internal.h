@@ -70,6 +70,7 @@ struct store {
 struct store_txn {
 	struct store *store;
 	MDB_txn *txn;
+	bool writes;
 };
 
 /* A key under construction; what does not fit makes it invalid, and every operation refuses it. */

@@ -6,11 +6,14 @@
 #include "store.h"
 #include "store_fixture.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -636,6 +639,56 @@ static void the_history_is_shown_backwards_and_since_a_time(void **state)
 	assert_int_equal(f->numbers[1], 400);
 }
 
+/* A process that writes until it is killed; returns when it does. */
+static pid_t start_writer(const char *directory)
+{
+	int pipes[2];
+	pid_t pid;
+	char byte;
+
+	assert_int_equal(pipe(pipes), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct store *store;
+		struct store_txn *txn;
+		struct error error;
+
+		if (store_open(directory, MAP_BYTES, &store, &error) != 0 ||
+		    store_begin(store, &txn, &error) != 0 || write(pipes[1], "x", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(pipes[1]);
+	assert_int_equal(read(pipes[0], &byte, 1), 1);
+	close(pipes[0]);
+	return pid;
+}
+
+/* Nobody sleeps for LMDB's own mutex, where a writer that is killed at a bad moment lets others sleep on. */
+static void writers_queue_for_a_lock_that_the_kernel_gives_on(void **state)
+{
+	struct fixture *f = *state;
+	char *path = path_join(f->directory, "data.mdb");
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	pid_t writer;
+
+	assert_true(fd >= 0);
+	store_abort(f->txn);
+	f->txn = NULL;
+	writer = start_writer(f->directory);
+	assert_int_equal(fcntl(fd, F_GETLK, &lock), 0);
+	assert_int_equal(lock.l_type, F_WRLCK);
+	assert_int_equal(lock.l_pid, writer);
+	assert_int_equal(kill(writer, SIGKILL), 0);
+	assert_int_equal(store_begin(f->store, &f->txn, &f->error), 0);
+	assert_int_equal(waitpid(writer, NULL, 0), writer);
+	close(fd);
+	free(path);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -660,6 +713,7 @@ int main(void)
 	    TEST(what_is_due_is_queued_in_the_order_of_its_times),
 	    TEST(a_chat_that_became_another_takes_its_queue_along),
 	    TEST(the_history_is_shown_backwards_and_since_a_time),
+	    TEST(writers_queue_for_a_lock_that_the_kernel_gives_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
