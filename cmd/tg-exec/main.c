@@ -21,7 +21,8 @@
 static const char help[] =
     USAGE "\n"
 	  "Reads requests, one JSON object a line, on standard input, runs notify-scripts as the\n"
-	  "account that each names, and prints what it says, one event a line.\n"
+	  "account that each names, or a program of the configuration, and prints what they say,\n"
+	  "one event a line.\n"
 	  "\n"
 	  "  -c, --config FILE  read FILE instead of $TGTOOLS_CONFIG or " CONFIG_DEFAULT_PATH "\n"
 	  "  -V, --version      print the version\n"
