@@ -326,7 +326,8 @@ enum link_word link_read_answer(struct json_object *answer, char user[STORE_USER
 {
 	int64_t status = answer != NULL ? json_int64(answer, "status") : 0;
 	struct json_object *body = NULL;
-	const char *name;
+	const char *name = NULL;
+	struct error error;
 
 	/* What is no JSON is not from the service, but from what stands before it. */
 	if (!json_object_object_get_ex(answer, "body", &body))
@@ -335,9 +336,9 @@ enum link_word link_read_answer(struct json_object *answer, char user[STORE_USER
 		return LINK_WORD_INVALID;
 	if (status != 200 || !json_object_is_type(body, json_type_object))
 		return LINK_WORD_AWAY;
-	name = json_text(body, "username");
-	if (name == NULL)
-		name = json_text(body, "user");
+	/* One with a NUL in it is none, and not what stands before that. */
+	if (json_get_text(body, "username", &name, &error) == 0)
+		(void)json_get_text(body, "user", &name, &error);
 	if (name == NULL || !is_account_name(name))
 		return LINK_WORD_AWAY;
 	snprintf(user, STORE_USER_BYTES, "%s", name);

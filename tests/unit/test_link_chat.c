@@ -223,6 +223,8 @@ static void an_answer_of_a_key_service_is_a_user_a_no_or_nothing(void **state)
 	    {"{'status':200,'body':{'username':7}}", LINK_WORD_AWAY},
 	    {"{'status':200,'body':{'username':''}}", LINK_WORD_AWAY},
 	    {"{'status':200,'body':{'username':'../root'}}", LINK_WORD_AWAY},
+	    {"{'status':200,'body':{'username':'alice\\u0000x'}}", LINK_WORD_AWAY},
+	    {"{'status':200,'body':{'username':null,'user':'alice'}}", LINK_WORD_USER},
 	    {"{'status':200,'body':{'username':'-alice'}}", LINK_WORD_AWAY},
 	    {"{'status':200,'body':{'username':'al ice'}}", LINK_WORD_AWAY},
 	    {"{'status':200,'body':{'username':"
