@@ -157,7 +157,8 @@ static int add_tap_button(struct answer *answer, struct payload *payload, struct
 	if (written < 0)
 		return -1;
 	if (written == 0) {
-		log_warning("a long button is left out, since there is no store", LOG_STR("action", action));
+		log_warning(
+		    "a long button is left out, since the store has no room", LOG_STR("action", action));
 		return 0;
 	}
 	if (count_button(payload, row, error) != 0)

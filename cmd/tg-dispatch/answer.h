@@ -32,7 +32,8 @@ enum {
  *
  * request->txn is a write transaction, which long buttons, lists of several pages and the files of long texts
  * and of pictures need; request->changed is set where it was written to. NULL: buttons that need it are left
- * out, which is logged, a list is its first page, and a picture in base64 is ERROR_INPUT.
+ * out, which is logged, a list is its first page, and a picture in base64 is ERROR_INPUT. The first two hold,
+ * too, where the store is nearly full.
  */
 int answer_add_calls(struct request *request, struct json_object *body, struct error *error);
 

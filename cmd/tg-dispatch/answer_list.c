@@ -359,11 +359,11 @@ int answer_add_list(struct answer *answer, struct json_object *object, struct er
 	if (list_read(answer, object, &list, error) != 0)
 		return -1;
 	if (pages_of(&list) > 1) {
-		is_kept = answer->request->txn != NULL;
+		is_kept = button_may_keep(answer->request);
 		if (is_kept)
 			result = keep(answer->request, object, draft, error);
 		else
-			log_warning("only the first page of a list is shown, since there is no store");
+			log_warning("only the first page of a list is shown, since the store has no room");
 	}
 	if (result == 0)
 		result = show_page(answer, &list, is_kept ? draft : NULL, 0, error);

@@ -42,6 +42,11 @@ static int keep(struct request *request, const char *action, const char *target,
 	return 1;
 }
 
+bool button_may_keep(const struct request *request)
+{
+	return request->txn != NULL && store_used_percent(request->store) < STORE_FULL_PERCENT;
+}
+
 int button_check(const char *action, const char *target, struct error *error)
 {
 	if (!button_is_action(action))
@@ -62,5 +67,5 @@ int button_data(struct request *request, const char *action, const char *target,
 		snprintf(data, BUTTON_DATA_BYTES, "%s:%s", action, target);
 		return 1;
 	}
-	return request->txn == NULL ? 0 : keep(request, action, target, data, error);
+	return button_may_keep(request) ? keep(request, action, target, data, error) : 0;
 }

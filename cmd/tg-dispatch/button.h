@@ -20,7 +20,13 @@ bool button_is_action(const char *action);
 int button_check(const char *action, const char *target, struct error *error);
 
 /*
- * Checks and writes the data of a button. Returns 1; 0 where it needs the store and request->txn is NULL. In
+ * Whether what a service says may be kept in the store: not without one, and not where it is nearly full,
+ * since with the rest of it everybody is answered.
+ */
+bool button_may_keep(const struct request *request);
+
+/*
+ * Checks and writes the data of a button. Returns 1; 0 where it must be kept and button_may_keep says no. In
  * a private chat an id is for the account of the caller alone, in a group for whoever taps.
  */
 int button_data(struct request *request, const char *action, const char *target, char data[BUTTON_DATA_BYTES],

@@ -86,6 +86,7 @@ static int setup(void **state)
 	    .bot_name = "",
 	    .update = &f->message,
 	    .caller = &f->caller,
+	    .store = f->store,
 	    .txn = f->txn,
 	    .now_ms = NOW_MS,
 	    .calls = json_object_new_array(),
@@ -524,6 +525,45 @@ static void without_a_store_long_buttons_are_left_out(void **state)
 	assert_string_equal(calls(f), "[{\"method\":\"sendMessage\",\"chat_id\":5,\"text\":\"a\"}]");
 }
 
+static void make_list(struct buf *body, int count)
+{
+	buf_clear(body);
+	buf_add_text(
+	    body, "{\"type\":\"list\",\"title\":\"Projects\",\"content\":\"All of *them*\",\"items\":[");
+	for (int i = 1; i <= count; i++)
+		buf_add_format(body,
+		    "%s{\"title\":\"P%d\",\"text\":\"t%d\",\"buttons\":[{\"text\":\"Open\","
+		    "\"action\":\"GO\",\"target\":\"%d\"}]}",
+		    i > 1 ? "," : "", i, i, i);
+	buf_add_text(body, "],\"buttons\":[{\"text\":\"New\",\"action\":\"GO\"}]}");
+}
+
+/* Or a service could bring all answers to an end. */
+static void what_a_service_says_does_not_fill_the_store(void **state)
+{
+	static char text[STORE_DRAFT_MAX_BYTES];
+	struct fixture *f = *state;
+	char user[16], id[STORE_BUTTON_BYTES];
+	struct buf body = BUF_INIT(1 << 16);
+
+	for (int i = 0; i < MAP_BYTES / STORE_DRAFT_MAX_BYTES * STORE_FULL_PERCENT / 100; i++) {
+		snprintf(user, sizeof user, "u%d", i);
+		assert_int_equal(store_draft_put(f->txn, user, text, sizeof text, NOW_MS, id, &f->error), 0);
+	}
+	assert_int_equal(store_commit(f->txn, &f->error), 0);
+	assert_int_equal(store_begin(f->store, &f->txn, &f->error), 0);
+	f->request.txn = f->txn;
+	(void)answered(
+	    f, "{\"content\":\"a\",\"buttons\":[{\"text\":\"b\",\"action\":\"GO\",\"target\":\"a\\nb\"}]}");
+	assert_string_equal(calls(f), "[{\"method\":\"sendMessage\",\"chat_id\":5,\"text\":\"a\"}]");
+	make_list(&body, 6);
+	(void)answered(f, buf_text(&body));
+	assert_string_equal(label_at(f, 0, 5, 0), "New");
+	assert_null(button_at(f, 0, 6, 0));
+	assert_false(f->request.changed);
+	buf_free(&body);
+}
+
 static void buttons_are_counted_and_their_labels_cut(void **state)
 {
 	struct fixture *f = *state;
@@ -685,19 +725,6 @@ static void what_is_no_picture_is_refused(void **state)
 }
 
 /* ---- lists ---- */
-
-static void make_list(struct buf *body, int count)
-{
-	buf_clear(body);
-	buf_add_text(
-	    body, "{\"type\":\"list\",\"title\":\"Projects\",\"content\":\"All of *them*\",\"items\":[");
-	for (int i = 1; i <= count; i++)
-		buf_add_format(body,
-		    "%s{\"title\":\"P%d\",\"text\":\"t%d\",\"buttons\":[{\"text\":\"Open\","
-		    "\"action\":\"GO\",\"target\":\"%d\"}]}",
-		    i > 1 ? "," : "", i, i, i);
-	buf_add_text(body, "],\"buttons\":[{\"text\":\"New\",\"action\":\"GO\"}]}");
-}
 
 static void a_short_list_is_one_page(void **state)
 {
@@ -903,6 +930,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(only_buttons_that_are_shown_are_kept, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_nobody_could_read_is_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(without_a_store_long_buttons_are_left_out, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_a_service_says_does_not_fill_the_store, setup, teardown),
 	    cmocka_unit_test_setup_teardown(buttons_are_counted_and_their_labels_cut, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_confirmation_can_always_be_cancelled, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_picture_is_an_address_or_a_file, setup, teardown),
