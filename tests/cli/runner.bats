@@ -673,7 +673,7 @@ courier() {
 	start runner notify-runner --home "$DIR/home"
 	wait_until 10 courier
 	stop runner KILL || true
-	wait_until 5 never courier
+	wait_until 20 never courier
 	start runner notify-runner --home "$DIR/home"
 	wait_until 10 courier
 	stop runner || code=$?

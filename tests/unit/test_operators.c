@@ -500,6 +500,7 @@ static void what_holds_a_key_is_deleted_and_not_kept(void **state)
 		assert_int_equal(get_broken(f, 7 + i, &broken, &update), 1);
 		assert_int_equal(update.len, 0);
 	}
+	buf_free(&update);
 }
 
 /* The process may have ended between keeping the answer and printing it. */
