@@ -440,7 +440,7 @@ static void supervisor_stopped(void **state)
 	char *argv[] = {"/bin/echo", "here", NULL};
 	struct child_options options = {.argv = argv,
 	    .environment = environment,
-	    .timeout_ms = 100,
+	    .timeout_ms = 5000, /* over before the caller looks */
 	    .output_max_bytes = OUTPUT_MAX,
 	    .on_piece = take_long};
 	struct child_result result;
