@@ -26,7 +26,7 @@ CMOCKA_LIBS   := $(shell pkg-config --libs cmocka 2>/dev/null)
 endif
 
 CC       = gcc
-CFLAGS   = -O2 -g
+CFLAGS   = $(if $(SAN),-O1,-O2) -g
 WARN     = -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wformat=2
 HARDEN   = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 SANFLAGS = $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)

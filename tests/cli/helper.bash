@@ -91,7 +91,7 @@ start_sim() {
 
 # often N: how often something random is done; under the sanitizers, where each time takes longer, less often.
 often() {
-	[[ $BUILD == */san ]] && echo $(($1 * 2 / 5)) || echo "$1"
+	[[ $BUILD == */san ]] && echo $(($1 / 5)) || echo "$1"
 }
 
 # never COMMAND...: fails where it succeeds. A plain ! would not: in the middle of a test it never fails one.

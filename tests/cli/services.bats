@@ -128,7 +128,7 @@ $(row plain /html 'template: "{{n}}"')"
 		"/hang": 1, "/raw/%7B%22type%22%3A%22dance%22%7D": 1}' "$DIR/asked"
 	seen -e '[.requests[] | [.path, .id]] | unique | length == 10'
 	grep -q 'service asked.*route="refused".*failure="the server cannot be connected" tries=2' "$DIR/dispatch.log"
-	grep -q 'service asked.*route="hanging".*failure="no answer in time" tries=1 latency_ms=1...$' "$DIR/dispatch.log"
+	grep -qE 'service asked.*route="hanging".*failure="no answer in time" tries=1 latency_ms=(99.|1...)$' "$DIR/dispatch.log"
 	grep -q 'service asked.*route="page".*failure="the answer is no JSON"' "$DIR/dispatch.log"
 	grep -q 'answer of a service cannot be used.*route="strange".*dance' "$DIR/dispatch.log"
 	[[ $(grep -c 'service asked' "$DIR/dispatch.log") == 11 ]]
