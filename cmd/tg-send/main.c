@@ -1,5 +1,7 @@
 /* tg-send: messages from the shell, and calls from tg-dispatch, to tg-sendd. See tg-send(1). */
+#include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -315,14 +317,29 @@ static struct upload_limits upload_limits(const struct config *config)
 	return (struct upload_limits){config->delivery.picture_max_bytes, config->delivery.file_max_bytes};
 }
 
-/* Who started us for itself (common/courier.h) waits for no answer once it is dead, and neither do we. */
-static void end_with_caller(void)
+static bool has_hung_up(int fd)
+{
+	struct pollfd poller = {.fd = fd, .events = POLLIN};
+
+	return poll(&poller, 1, 0) > 0 && (poller.revents & POLLHUP) != 0;
+}
+
+/*
+ * Who started us for itself (common/courier.h) waits for no answer once it is dead, and neither do we. False:
+ * it has died before it could be told that.
+ */
+static bool end_with_caller(void)
 {
 	struct ucred caller;
 	socklen_t len = sizeof caller;
 
-	if (getsockopt(STDIN_FILENO, SOL_SOCKET, SO_PEERCRED, &caller, &len) == 0 && caller.pid == getppid())
+	if (getsockopt(STDIN_FILENO, SOL_SOCKET, SO_PEERCRED, &caller, &len) != 0 || caller.pid <= 0)
+		return true;
+	if (caller.pid == getppid())
 		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (caller.pid == getppid())
+		return true;
+	return !(has_hung_up(STDIN_FILENO) && kill(caller.pid, 0) != 0 && errno == ESRCH);
 }
 
 static int send_messages(const struct config *config)
@@ -330,7 +347,8 @@ static int send_messages(const struct config *config)
 	const struct upload_limits limits = upload_limits(config);
 	struct error error;
 
-	end_with_caller();
+	if (!end_with_caller())
+		return EX_TEMPFAIL;
 	if (messages_run(STDIN_FILENO, STDOUT_FILENO, config->socket.path, &limits, &error) != 0)
 		return program_fail(PROGRAM, &error);
 	return EX_OK;
